@@ -1,0 +1,129 @@
+//! Counters and tables as plain data, for logs, metrics and operators.
+
+use std::net::SocketAddr;
+
+use crate::client::ClientId;
+use crate::reason::{CloseReason, DropReason, PerReason, RefuseReason};
+
+/// Counters of a relay since it was made. Every way of losing something has one.
+///
+/// For every client, over its life: `offered = delivered + conflated + dropped + pending`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Connections that were admitted.
+    pub connections_received: u64,
+    /// Connections open now.
+    pub connections_open: u64,
+    /// Connections refused, by reason.
+    pub connections_refused: PerReason<RefuseReason>,
+    /// Connections closed, by reason.
+    pub connections_closed: PerReason<CloseReason>,
+    /// Bytes read from clients.
+    pub bytes_in: u64,
+    /// Bytes written to clients.
+    pub bytes_out: u64,
+    /// Complete messages read from clients, whatever became of them.
+    pub events_in: u64,
+    /// Events put into the log, by clients and by the server itself.
+    pub events_accepted: u64,
+    /// Control messages consumed by the relay (pings, negotiation, ...).
+    pub events_control: u64,
+    /// Events that went nowhere, by reason. Not well-formed ones are in `invalid`, see also
+    /// [`Stats::rejected`].
+    pub events_rejected: PerReason<DropReason>,
+    /// Invalid input by the parser's code, as `(code, count)`, codes in alphabetical order.
+    pub rejected: Vec<(&'static str, u64)>,
+    /// Event copies written to clients.
+    pub delivered: u64,
+    /// Event copies not written because a newer event of the same uid replaced them.
+    pub conflated: u64,
+    /// Event copies lost for a client, by reason.
+    pub dropped: PerReason<DropReason>,
+    /// Uids whose newest event is kept for newcomers.
+    pub state_events: u64,
+    /// Bytes of those events.
+    pub state_bytes: u64,
+    /// Alerts that are being repeated.
+    pub emergencies: u64,
+    /// Bytes of events in the log that some client may still read.
+    pub log_bytes: u64,
+}
+
+/// One connection, for the operator's table.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClientInfo {
+    /// The connection.
+    pub id: ClientId,
+    /// Where it comes from, if it has an address.
+    pub addr: Option<SocketAddr>,
+    /// What carries it: `tcp`, or the embedder's own word.
+    pub transport: &'static str,
+    /// Encoding of the connection: `xml`.
+    pub protocol: &'static str,
+    /// The uid it first said it is; empty before that.
+    pub uid: String,
+    /// Its callsign; empty before it said one.
+    pub callsign: String,
+    /// Its team; empty without one.
+    pub team: String,
+    /// Its role; empty without one.
+    pub role: String,
+    /// Milliseconds since it connected.
+    pub connected_ms: u64,
+    /// Milliseconds since its last complete message, if there was one.
+    pub last_in_ms: Option<u64>,
+    /// Milliseconds since bytes were last written to it, if any were.
+    pub last_out_ms: Option<u64>,
+    /// Messages read from it.
+    pub events_in: u64,
+    /// Bytes read from it.
+    pub bytes_in: u64,
+    /// Event copies written to it.
+    pub delivered: u64,
+    /// Bytes written to it.
+    pub bytes_out: u64,
+    /// Events in the log behind which it is, whoever they are for.
+    pub lag_events: u64,
+    /// Event copies it did not get because newer ones replaced them.
+    pub conflated: u64,
+    /// Event copies it lost, by reason.
+    pub dropped: PerReason<DropReason>,
+    /// Whether its socket takes no bytes at the moment.
+    pub stalled: bool,
+}
+
+/// A uid that has said who it is (an event with `contact` callsign and endpoint).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ContactInfo {
+    /// Its uid.
+    pub uid: String,
+    /// Its callsign.
+    pub callsign: String,
+    /// Its endpoint, as it said it.
+    pub endpoint: String,
+    /// The event type of its last report, such as `a-f-G-U-C`.
+    pub kind: String,
+    /// Its team; empty without one.
+    pub team: String,
+    /// Its role; empty without one.
+    pub role: String,
+    /// Connections that speak for it, newest last.
+    pub clients: Vec<ClientId>,
+    /// Milliseconds since its last report.
+    pub last_seen_ms: u64,
+}
+
+/// A team and who is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TeamInfo {
+    /// Its name, as the clients spell it; empty for those without a team.
+    pub name: String,
+    /// Connections in it.
+    pub clients: usize,
+    /// Teams whose events it receives; `*` alone means all.
+    pub receives_from: Vec<String>,
+}

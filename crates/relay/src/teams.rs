@@ -1,0 +1,130 @@
+//! Who sees whom: the team policy, and the masks it is turned into.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Who sees whom, per server.
+///
+/// ```
+/// use relay::TeamPolicy;
+///
+/// let mut policy = TeamPolicy::isolated();
+/// policy.allow("Red -> Blue".parse()?); // Blue also sees Red
+/// policy.allow("Cyan <-> Teal".parse()?); // both ways
+/// policy.allow("* -> HQ".parse()?); // a command post that sees all
+/// # Ok::<(), relay::AllowRuleError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TeamPolicy {
+    open: bool,
+    rules: Vec<AllowRule>,
+    default_team: Option<String>,
+}
+
+impl TeamPolicy {
+    /// Everyone sees everyone: what TAK clients expect of a server without groups.
+    pub fn open() -> Self {
+        Self { open: true, rules: Vec::new(), default_team: None }
+    }
+
+    /// A team sees only itself, and what [`allow`](Self::allow) adds. Clients that named no team
+    /// see only each other, unless there is a [default team](Self::set_default_team).
+    pub fn isolated() -> Self {
+        Self { open: false, ..Self::open() }
+    }
+
+    /// Whether everyone sees everyone.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Lets events cross between teams. No effect on an open policy.
+    pub fn allow(&mut self, rule: AllowRule) {
+        self.rules.push(rule);
+    }
+
+    /// Puts clients that named no team into `team`.
+    pub fn set_default_team(&mut self, team: impl Into<String>) {
+        self.default_team = Some(team.into());
+    }
+
+    /// The team of clients that named none.
+    pub fn default_team(&self) -> Option<&str> {
+        self.default_team.as_deref()
+    }
+
+    /// Whether `to` receives what `from` sends. The empty name stands for clients without a team.
+    pub fn permits(&self, from: &str, to: &str) -> bool {
+        self.open || from == to || self.rules.iter().any(|rule| rule.permits(from, to))
+    }
+}
+
+/// One exception to isolation, written `Red -> Blue`, `Red <-> Blue`, `* -> HQ` or `HQ -> *`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowRule {
+    from: Party,
+    to: Party,
+    both_ways: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Party {
+    All,
+    Team(String),
+}
+
+impl AllowRule {
+    fn permits(&self, from: &str, to: &str) -> bool {
+        let one_way = |a: &str, b: &str| self.from.holds(a) && self.to.holds(b);
+        one_way(from, to) || (self.both_ways && one_way(to, from))
+    }
+}
+
+impl Party {
+    fn holds(&self, team: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Team(name) => name == team,
+        }
+    }
+}
+
+/// An allow rule that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an allow rule; write `TEAM -> TEAM` or `TEAM <-> TEAM`, `*` for all teams")]
+pub struct AllowRuleError(String);
+
+impl FromStr for AllowRule {
+    type Err = AllowRuleError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = || AllowRuleError(text.to_owned());
+        let (both_ways, sides) = match text.split_once("<->") {
+            Some(sides) => (true, sides),
+            None => (false, text.split_once("->").ok_or_else(error)?),
+        };
+        let party = |side: &str| match side.trim() {
+            "" => Err(error()),
+            "*" => Ok(Party::All),
+            name if name.contains("->") => Err(error()),
+            name => Ok(Party::Team(name.to_owned())),
+        };
+        Ok(Self { from: party(sides.0)?, to: party(sides.1)?, both_ways })
+    }
+}
+
+impl fmt::Display for AllowRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let arrow = if self.both_ways { "<->" } else { "->" };
+        write!(f, "{} {arrow} {}", self.from, self.to)
+    }
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::All => "*",
+            Self::Team(name) => name,
+        })
+    }
+}
