@@ -1,0 +1,2 @@
+//! The plainest possible broadcaster.
+fn main() {}

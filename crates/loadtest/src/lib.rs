@@ -1,0 +1,1 @@
+//! A lean load generator for any server that speaks Cursor-on-Target over plain TCP.
