@@ -1,0 +1,228 @@
+//! The steady clients of a run, connected and known to each other.
+
+use std::collections::VecDeque;
+
+use jiff::SignedDuration;
+
+use crate::clock::{Clock, nanos};
+use crate::event::{Kind, Template, Who};
+use crate::marker::HELLO;
+use crate::progress::{Phase, Watch};
+use crate::swarm::Swarm;
+use crate::tally::Tally;
+use crate::{LoadError, Plan, Progress};
+
+/// Connections that are under way at once, so that no listener's queue overflows.
+const CONNECTING: usize = 64;
+
+/// Time after which a client that is not known to everyone makes itself known again. Nanoseconds.
+const AGAIN_NS: u64 = 500_000_000;
+
+/// Connected clients, their reports and the account of what they get.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    pub(crate) swarm: Swarm,
+    pub(crate) tally: Tally,
+    /// One report per client; its index is the client's and the token of its connection.
+    pub(crate) templates: Vec<Template>,
+    /// Which run this is, in marks and uids.
+    pub(crate) run: u16,
+    /// Clients that will stop reading.
+    pub(crate) stalling: Vec<usize>,
+    /// Per client, how many clients must get what it sends.
+    pub(crate) hearers: Vec<u32>,
+    /// Stalled clients that the server closed.
+    pub(crate) stalled_closed: u32,
+    clock_start: Clock,
+}
+
+impl Fleet {
+    /// Connects the clients of a plan, and waits until each heard all it should hear.
+    pub(crate) fn gather(plan: &Plan, watch: &mut Watch<'_>) -> Result<Self, LoadError> {
+        let clock = Clock::start();
+        let run = run_number();
+        let clients = plan.clients;
+        let mut swarm = Swarm::new(plan.target, clock)?;
+        let stalls = |client: u32| {
+            // Spread evenly, beginning behind the first client, which may be the only sender.
+            let share = u64::from(client) * u64::from(plan.stalled) / u64::from(clients);
+            let next = (u64::from(client) + 1) * u64::from(plan.stalled) / u64::from(clients);
+            next > share
+        };
+        let team = |client: u32| client % plan.teams;
+        let who = |number| Who { run, number, kind: Kind::Client, team: team(number) };
+        connect(&mut swarm, clients, &who, &stalls, watch)?;
+        let span = plan.warmup + plan.measure + plan.patience;
+        let lasts = SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
+        let templates = (0..clients)
+            .map(|number| Template::new(who(number), as_sender(number), lasts))
+            .collect();
+        let heard = |client: u32| if plan.isolated { team(client) } else { 0 };
+        let teams: Vec<u32> = (0..clients).map(heard).collect();
+        let counts: Vec<bool> = (0..clients).map(|client| !stalls(client)).collect();
+        let hearers = hearers(&teams, &counts);
+        let stalling = (0..).zip(&counts).filter(|(_, counts)| !**counts).map(|(at, _)| at);
+        let stalling = stalling.collect();
+        let tally = Tally::new(run, teams.clone(), counts);
+        let mut fleet = Self {
+            swarm,
+            tally,
+            templates,
+            run,
+            stalling,
+            hearers,
+            stalled_closed: 0,
+            clock_start: clock,
+        };
+        fleet.meet(plan, &teams, watch)?;
+        Ok(fleet)
+    }
+
+    /// Makes the clients that will stall do so.
+    pub(crate) fn stall(&mut self) {
+        for &client in &self.stalling {
+            self.swarm.stall(client);
+        }
+    }
+
+    /// An error if the server closed a client that reads.
+    pub(crate) fn check_ended(&mut self, plan: &Plan) -> Result<(), LoadError> {
+        for client in self.swarm.take_ended() {
+            if !self.stalling.contains(&client) {
+                return Err(self.closed(plan, client));
+            }
+            self.stalled_closed += 1;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn closed(&self, plan: &Plan, client: usize) -> LoadError {
+        let after = std::time::Duration::from_nanos(self.clock_start.now());
+        LoadError::Closed { client, after, target: plan.target }
+    }
+
+    /// Every client reports itself until all that should have heard it.
+    fn meet(&mut self, plan: &Plan, teams: &[u32], watch: &mut Watch<'_>) -> Result<(), LoadError> {
+        let clients = teams.len();
+        let expects = |receiver: usize, sender: usize| {
+            receiver != sender && teams.get(receiver) == teams.get(sender)
+        };
+        let mut heard = vec![false; clients * clients];
+        let total: usize = hearers(teams, &vec![true; clients]).iter().map(|n| *n as usize).sum();
+        let mut missing = total;
+        let mut unknown: Vec<usize> = (0..clients).collect();
+        let begin = self.swarm.now();
+        let patience = 2 * nanos(plan.patience);
+        let mut again = begin;
+        while missing > 0 {
+            let now = self.swarm.now();
+            if now - begin > patience {
+                return Err(deaf(&heard, clients, &expects, patience));
+            }
+            if now >= again {
+                again = now + AGAIN_NS;
+                unknown.retain(|&sender| {
+                    (0..clients).any(|receiver| {
+                        expects(receiver, sender)
+                            && heard.get(receiver * clients + sender) == Some(&false)
+                    })
+                });
+                for &sender in &unknown {
+                    if let Some(template) = self.templates.get_mut(sender) {
+                        self.swarm.send(sender, template.stamped(HELLO, now));
+                    }
+                }
+            }
+            let run = self.run;
+            self.swarm.turn(again, |arrival| {
+                let marker = arrival.marker.filter(|marker| marker.run == run);
+                let Some(sender) = marker.map(|marker| usize::from(marker.sender)) else { return };
+                if let Some(pair) = heard.get_mut(arrival.link * clients + sender)
+                    && sender < clients
+                    && expects(arrival.link, sender)
+                    && !*pair
+                {
+                    *pair = true;
+                    missing -= 1;
+                }
+            })?;
+            if let Some(&client) = self.swarm.take_ended().first() {
+                return Err(self.closed(plan, client));
+            }
+            watch.tick(now, || Progress {
+                phase: Phase::Meeting,
+                done: (total - missing) as u64,
+                total: total as u64,
+                deliveries: 0,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The number of a client as the sender in marks; plans have fewer clients than that has room for.
+fn as_sender(client: u32) -> u16 {
+    u16::try_from(client).unwrap_or(u16::MAX)
+}
+
+/// Per client, how many others of the same team count.
+fn hearers(teams: &[u32], counts: &[bool]) -> Vec<u32> {
+    let mut sizes = std::collections::HashMap::new();
+    for (team, counts) in teams.iter().zip(counts) {
+        *sizes.entry(team).or_insert(0_u32) += u32::from(*counts);
+    }
+    let others = |(team, counts): (&u32, &bool)| sizes.get(team).unwrap_or(&0) - u32::from(*counts);
+    teams.iter().zip(counts).map(others).collect()
+}
+
+fn connect(
+    swarm: &mut Swarm,
+    clients: u32,
+    who: &dyn Fn(u32) -> Who,
+    stalls: &dyn Fn(u32) -> bool,
+    watch: &mut Watch<'_>,
+) -> Result<(), LoadError> {
+    let mut pending = VecDeque::new();
+    let mut begun = 0;
+    while begun < clients || !pending.is_empty() {
+        while begun < clients && pending.len() < CONNECTING {
+            pending.push_back(swarm.connect(Some(who(begun)), stalls(begun))?);
+            begun += 1;
+        }
+        let now = swarm.now();
+        swarm.turn(now + AGAIN_NS, |_| {})?;
+        pending.retain(|&link| !swarm.is_open(link));
+        watch.tick(now, || Progress {
+            phase: Phase::Connecting,
+            done: u64::from(begun) - pending.len() as u64,
+            total: u64::from(clients),
+            deliveries: 0,
+        });
+    }
+    Ok(())
+}
+
+/// Names the first client that has not heard all it should.
+fn deaf(
+    heard: &[bool],
+    clients: usize,
+    expects: &dyn Fn(usize, usize) -> bool,
+    waited_ns: u64,
+) -> LoadError {
+    let waited = std::time::Duration::from_nanos(waited_ns);
+    for (client, row) in heard.chunks(clients).enumerate() {
+        let heard = row.iter().filter(|heard| **heard).count();
+        let expected = (0..clients).filter(|&sender| expects(client, sender)).count();
+        if heard < expected {
+            return LoadError::Deaf { client, expected, heard, waited };
+        }
+    }
+    LoadError::Deaf { client: 0, expected: clients, heard: 0, waited }
+}
+
+/// A number that differs from that of recent runs, whose events a server may still replay.
+fn run_number() -> u16 {
+    let micros = jiff::Timestamp::now().as_microsecond().unsigned_abs();
+    // Sixteen bits of a multiplicative hash of the time.
+    (micros.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48) as u16
+}
