@@ -40,6 +40,8 @@ reasons! {
         Closed = "closed",
         /// An old copy of something that has been deleted.
         Deleted = "deleted",
+        /// Addressed to its own sender only.
+        Echo = "echo",
         /// It carries this server's own flow tag.
         Loop = "loop",
         /// Not a valid event.

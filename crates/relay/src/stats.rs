@@ -7,7 +7,7 @@ use crate::reason::{CloseReason, DropReason, PerReason, RefuseReason};
 
 /// Counters of a relay since it was made. Every way of losing something has one.
 ///
-/// For every client, over its life: `offered = delivered + conflated + dropped + pending`.
+/// Over all clients: copies of accepted events `= delivered + conflated + dropped + pending`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -34,8 +34,10 @@ pub struct Stats {
     pub events_rejected: PerReason<DropReason>,
     /// Invalid input by the parser's code, as `(code, count)`, codes in alphabetical order.
     pub rejected: Vec<(&'static str, u64)>,
-    /// Event copies written to clients.
+    /// Event copies written to clients, without replays.
     pub delivered: u64,
+    /// Event copies written to newcomers: what had been accepted before they came.
+    pub replayed: u64,
     /// Event copies not written because a newer event of the same uid replaced them.
     pub conflated: u64,
     /// Event copies lost for a client, by reason.
@@ -44,6 +46,8 @@ pub struct Stats {
     pub state_events: u64,
     /// Bytes of those events.
     pub state_bytes: u64,
+    /// Uids forgotten for newcomers because that memory was full.
+    pub state_evicted: u64,
     /// Alerts that are being repeated.
     pub emergencies: u64,
     /// Bytes of events in the log that some client may still read.
@@ -80,8 +84,10 @@ pub struct ClientInfo {
     pub events_in: u64,
     /// Bytes read from it.
     pub bytes_in: u64,
-    /// Event copies written to it.
+    /// Event copies written to it, without its replay.
     pub delivered: u64,
+    /// Event copies of its replay.
+    pub replayed: u64,
     /// Bytes written to it.
     pub bytes_out: u64,
     /// Events in the log behind which it is, whoever they are for.

@@ -1,0 +1,350 @@
+//! What clients and the application put in.
+
+use cot_core::{Header, Item, Text, build};
+
+use super::Hub;
+use super::admit::SERVER;
+use super::contacts::Report;
+use super::emergency::Alert;
+use super::keys::KeyKind;
+use super::log::{Edit, Meta};
+use super::masks::{Mask, TeamId};
+use super::route::{self, Control, Kind, Verdict};
+use crate::client::ClientId;
+use crate::now::{Now, millis};
+use crate::reason::DropReason;
+
+/// Uids that one connection can speak for. Gateways speak for many; a uid beyond this is relayed
+/// but not listed.
+const MAX_UIDS_PER_CLIENT: usize = 4096;
+
+/// How long something without validity counts as the newest of its uid for clients that lag.
+const TRANSIENT_MS: u64 = 60_000;
+
+/// Whom an event of the application is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scope {
+    /// Every client, whatever its team.
+    All,
+    /// One connection.
+    Client(ClientId),
+    /// The clients of one team.
+    Team(String),
+}
+
+/// Why an event of the application was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// It is not one valid event.
+    #[error("the event is not valid: {0}")]
+    Invalid(cot_core::Reject),
+    /// Clients cannot take one as large as this.
+    #[error("the event has {len} bytes; clients take at most {limit}")]
+    Oversize {
+        /// Its bytes.
+        len: usize,
+        /// [`max_relayed_event`](crate::HubConfig::max_relayed_event).
+        limit: usize,
+    },
+}
+
+impl Hub {
+    /// Takes one item that a client's [`Deframer`](cot_core::Deframer) found.
+    pub fn handle_item(&mut self, now: Now, from: ClientId, item: &Item<'_>) {
+        let Some(client) = self.client_mut(from) else { return };
+        client.last_in_ms = Some(now.mono_ms);
+        client.counters.events_in += 1;
+        self.stats.events_in += 1;
+        match item {
+            Item::Event(header) => self.handle_event(now, from, header),
+            Item::Rejected(reject) => {
+                self.stats.events_rejected.add(DropReason::Invalid, 1);
+                *self.rejected.entry(reject.code.as_str()).or_default() += 1;
+                tracing::debug!(client = from.as_u64(), %reject, "invalid event");
+            }
+            _ => self.stats.events_control += 1,
+        }
+    }
+
+    /// Tells that `bytes` were read from a client, and how many of them wait for the rest of an
+    /// event.
+    pub fn handle_bytes(&mut self, now: Now, from: ClientId, bytes: usize, unfinished: usize) {
+        self.stats.bytes_in += bytes as u64;
+        let Some(client) = self.client_mut(from) else { return };
+        client.counters.bytes_in += bytes as u64;
+        client.partial_since_ms = match (unfinished, client.partial_since_ms) {
+            (0, _) => None,
+            // A rest that is no longer than what just came began with it.
+            (rest, _) if rest <= bytes => Some(now.mono_ms),
+            (_, since) => since.or(Some(now.mono_ms)),
+        };
+    }
+
+    /// Puts in an event of the application. Its `marti` is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// When it is larger than clients can take.
+    pub fn publish(&mut self, now: Now, header: &Header<'_>, scope: &Scope) -> Result<(), PublishError> {
+        let len = header.bytes().len();
+        let limit = self.config.max_relayed_event;
+        if len > limit {
+            return Err(PublishError::Oversize { len, limit });
+        }
+        let (mask, list) = match scope {
+            Scope::All => (Mask::ALL, None),
+            Scope::Team(name) if self.teams.is_open() => {
+                (Mask::ALL, Some(self.contacts.in_team(name).collect::<Vec<_>>()))
+            }
+            Scope::Team(name) => (self.teams.mask_of(name), None),
+            Scope::Client(client) => (Mask::ALL, Some(vec![*client])),
+        };
+        self.accept(now, header, SERVER, TeamId::UNASSIGNED, mask, list);
+        Ok(())
+    }
+
+    fn handle_event(&mut self, now: Now, from: ClientId, header: &Header<'_>) {
+        if header.bytes().len() > self.config.max_relayed_event {
+            return self.refuse(from, DropReason::Oversize);
+        }
+        if let Some(tag) = &self.config.flow_tag {
+            if header.flow_tags().is_some_and(|tags| tags.carries(&flow_tag_name(tag))) {
+                return self.refuse(from, DropReason::Loop);
+            }
+        }
+        let verdict = route::decide(header, from, &self.contacts);
+        if let Verdict::Control(control) = verdict {
+            return self.handle_control(now, from, header, &control);
+        }
+        self.identify(now, from, header);
+        let Some(client) = self.client(from) else { return };
+        let (team, mask) = (client.team, self.teams.reaches(client.team));
+        match verdict {
+            Verdict::Broadcast => self.accept(now, header, from, team, mask, None),
+            Verdict::To(list) => self.accept(now, header, from, team, mask, Some(list)),
+            Verdict::Nobody(reason) => {
+                self.refuse(from, reason);
+                if reason == DropReason::UnknownAddressee && header.kind() == "b-t-f" {
+                    self.return_undelivered(from, header);
+                }
+            }
+            Verdict::Control(_) => {}
+        }
+    }
+
+    fn handle_control(&mut self, now: Now, from: ClientId, header: &Header<'_>, control: &Control) {
+        self.stats.events_control += 1;
+        match control {
+            Control::Ping => {
+                if let Some(client) = self.client_mut(from) {
+                    client.has_pinged = true;
+                    client.owes_pong = true;
+                }
+                self.wake(from);
+            }
+            Control::TakRequest => {
+                let answer = build::takp_response(&header.uid().to_cow(), false, now.unix_ms).to_xml();
+                self.append_to(from, answer.as_bytes(), &[]);
+            }
+            Control::Ignored => {}
+        }
+    }
+
+    /// Learns from an event who is behind the connection.
+    fn identify(&mut self, now: Now, from: ClientId, header: &Header<'_>) {
+        let Some(contact) = header.contact().filter(|_| !header.has_ack_response()) else { return };
+        let said = |text: Option<Text<'_>>| text.filter(|text| !text.is_empty()).map(|_| ());
+        if said(contact.callsign).and(said(contact.endpoint)).is_none() {
+            return;
+        }
+        let cow = |text: Option<Text<'a>>| text.map(Text::to_cow).unwrap_or_default();
+        let group = header.group();
+        let uid = header.uid().to_cow();
+        let (callsign, endpoint) = (cow(contact.callsign), cow(contact.endpoint));
+        let team = cow(group.and_then(|group| group.name));
+        let role = cow(group.and_then(|group| group.role));
+        let is_known = self.contacts.get(&uid).is_some();
+        if !is_known && self.contacts.len() >= self.config.max_state_events {
+            return self.release_hold(from);
+        }
+        let report = Report {
+            uid: &uid,
+            callsign: &callsign,
+            endpoint: &endpoint,
+            kind: header.kind(),
+            team: &team,
+            role: &role,
+        };
+        let has_room = self.client(from).is_some_and(|client| client.uids.len() < MAX_UIDS_PER_CLIENT);
+        let speaks_for = self.contacts.owners(&uid).contains(&from);
+        if has_room || speaks_for {
+            let added = self.contacts.report(from, now.mono_ms, &report);
+            if let (Some(added), Some(client)) = (added, self.client_mut(from)) {
+                client.uids.push(added);
+            }
+        }
+        self.know_by(now, from, &report);
+        self.release_hold(from);
+    }
+
+    /// A connection is known by the first uid that it speaks for, and is in that uid's team.
+    fn know_by(&mut self, now: Now, from: ClientId, report: &Report<'_>) {
+        let Some(client) = self.client_mut(from) else { return };
+        if client.uids.first().is_none_or(|first| **first != *report.uid) {
+            return;
+        }
+        if *client.callsign != *report.callsign {
+            client.callsign = report.callsign.into();
+        }
+        if !report.team.is_empty() {
+            if *client.role != *report.role {
+                client.role = report.role.into();
+            }
+            if *client.team_name != *report.team {
+                self.change_team(now, from, report.team);
+            }
+        }
+    }
+
+    /// Appends a valid event whose audience is known, and remembers what it means for newcomers.
+    fn accept(
+        &mut self,
+        now: Now,
+        header: &Header<'_>,
+        sender: ClientId,
+        team: TeamId,
+        mask: Mask,
+        to: Option<Vec<ClientId>>,
+    ) {
+        let kind = route::classify(header);
+        let scope = self.scope_of(team);
+        let is_public = to.is_none();
+        let is_critical = !is_public || kind != Kind::State;
+        if kind == Kind::State && is_public && self.is_deleted(scope, header) {
+            return self.refuse(sender, DropReason::Deleted);
+        }
+        let list = to.map(|clients| self.log.add_list(clients.into_boxed_slice()));
+        let mut meta = Meta { mask, sender, list, key: None, is_critical };
+        if is_public {
+            meta.key = self.key_for(now, header, scope, kind);
+        }
+
+        let tag = self.config.flow_tag.as_ref().map(|tag| (flow_tag_name(tag), now.unix_ms));
+        let tag = tag.as_ref().and_then(|(name, ms)| flow_tag_edit(header, name, *ms));
+        let mut edits = Vec::new();
+        if list.is_some() {
+            edits.extend(header.marti_range().map(|range| Edit { range, text: b"" }));
+        }
+        if let Some((at, text)) = &tag {
+            edits.push(Edit { range: *at..*at, text: text.as_bytes() });
+            edits.sort_by_key(|edit| edit.range.start);
+        }
+        let seq = self.append(header.bytes(), &edits, meta);
+
+        let Some(key) = meta.key else { return };
+        self.supersede(key, seq);
+        match kind {
+            Kind::Alert if !self.config.emergency_period.is_zero() => {
+                let next_ms = now.mono_ms + millis(self.config.emergency_period);
+                let until_ms = now.mono_ms + millis(self.config.max_state_age);
+                let again = Meta { is_critical: false, ..meta };
+                let alert = Alert::new(header, scope, again, next_ms, until_ms);
+                self.alerts.insert(alert, self.config.max_emergencies);
+            }
+            Kind::AlertCancel => {
+                self.alerts.remove(scope, &header.uid().to_cow());
+                self.forget_key(key, None);
+            }
+            _ => {}
+        }
+        self.bound_state();
+    }
+
+    /// The uid whose newest event this is, with what is to be known of it.
+    fn key_for(
+        &mut self,
+        now: Now,
+        header: &Header<'_>,
+        scope: TeamId,
+        kind: Kind,
+    ) -> Option<super::keys::KeyId> {
+        if kind == Kind::Critical {
+            return None;
+        }
+        let uid = match kind {
+            Kind::Deletion => route::deleted_uid(header)?,
+            _ => header.uid().to_cow(),
+        };
+        let key = self.log.keys.find(scope, &uid);
+        let key = key.unwrap_or_else(|| self.log.keys.insert(scope, &uid));
+        let longest = now.mono_ms + millis(self.config.max_state_age);
+        let valid_ms = validity_ms(header);
+        let is_presence = header.contact().is_some_and(|contact| contact.endpoint.is_some());
+        let slot = self.log.keys.get_mut(key)?;
+        let item_time = slot.time_ms;
+        slot.time_ms = header.time_ms();
+        (slot.kind, slot.until_ms) = match kind {
+            Kind::Deletion => {
+                let until = now.mono_ms + millis(self.config.tombstone_age);
+                (KeyKind::Tombstone { item_time }, until)
+            }
+            Kind::Alert | Kind::AlertCancel => (KeyKind::Emergency, longest),
+            _ if valid_ms == 0 => (KeyKind::Transient, now.mono_ms + TRANSIENT_MS),
+            _ => {
+                let kind = if is_presence { KeyKind::Presence } else { KeyKind::Item };
+                (kind, longest.min(now.mono_ms + valid_ms))
+            }
+        };
+        Some(key)
+    }
+
+    /// Whether this is an old copy of something that has been deleted since.
+    fn is_deleted(&self, scope: TeamId, header: &Header<'_>) -> bool {
+        let key = self.log.keys.find(scope, &header.uid().to_cow());
+        let item_time = match key.and_then(|key| self.log.keys.get(key)).map(|key| key.kind) {
+            Some(KeyKind::Tombstone { item_time }) => item_time,
+            _ => None,
+        };
+        item_time.zip(header.time_ms()).is_some_and(|(deleted, time)| time <= deleted)
+    }
+
+    /// Appends an event for one client.
+    fn append_to(&mut self, to: ClientId, event: &[u8], edits: &[Edit<'_>]) {
+        let list = Some(self.log.add_list(Box::new([to])));
+        let meta = Meta { mask: Mask::ALL, sender: SERVER, list, key: None, is_critical: true };
+        self.append(event, edits, meta);
+    }
+
+    /// Tells the sender of a chat that nobody was there to get it.
+    fn return_undelivered(&mut self, to: ClientId, header: &Header<'_>) {
+        let edit = Edit { range: header.kind_range(), text: b"b-t-f-s" };
+        self.append_to(to, header.bytes(), &[edit]);
+    }
+
+    fn refuse(&mut self, from: ClientId, reason: DropReason) {
+        self.stats.events_rejected.add(reason, 1);
+        tracing::debug!(client = from.as_u64(), %reason, "event not relayed");
+    }
+}
+
+/// How long an event is valid, by its own clock, whatever that shows: `stale - time`.
+fn validity_ms(header: &Header<'_>) -> u64 {
+    let span = header.stale_ms().zip(header.time_ms().or(header.start_ms()));
+    span.map_or(0, |(stale, time)| u64::try_from(stale.saturating_sub(time)).unwrap_or(0))
+}
+
+fn flow_tag_name(server: &str) -> String {
+    format!("TinyCoT-{server}")
+}
+
+/// Where the server's flow tag goes, and its text. `None` for an event without a detail.
+fn flow_tag_edit(header: &Header<'_>, name: &str, unix_ms: i64) -> Option<(usize, String)> {
+    let time = cot_core::CotTime::from_unix_millis(unix_ms);
+    if let Some(tags) = header.flow_tags() {
+        let at = tags.range.start + "<_flow-tags_".len();
+        return Some((at, format!(" {name}=\"{time}\"")));
+    }
+    header.detail_end().map(|at| (at, format!("<_flow-tags_ {name}=\"{time}\"/>")))
+}

@@ -1,0 +1,175 @@
+//! Connections come and go.
+
+use std::sync::Arc;
+
+use cot_core::build;
+
+use super::Hub;
+use super::client::{Client, Flow};
+use super::log::Meta;
+use super::masks::{Mask, TeamId};
+use crate::client::{ClientId, Peer};
+use crate::now::{Now, millis};
+use crate::reason::{CloseReason, Reason, RefuseReason};
+
+/// The server's own events come from here, and reach every client.
+pub(super) const SERVER: ClientId = ClientId(0);
+
+impl ClientId {
+    pub(super) fn slot(self) -> usize {
+        // The lower half, by construction.
+        (self.0 & u64::from(u32::MAX)) as usize
+    }
+}
+
+impl Hub {
+    /// Admits a connection.
+    ///
+    /// # Errors
+    ///
+    /// The reason for which it must be closed at once.
+    pub fn handle_connect(&mut self, now: Now, peer: Peer) -> Result<ClientId, RefuseReason> {
+        if let Err(reason) = self.may_admit(&peer) {
+            self.stats.connections_refused.add(reason, 1);
+            return Err(reason);
+        }
+        if let Some(addr) = peer.addr {
+            *self.per_address.entry(addr.ip()).or_default() += 1;
+        }
+        let slot = self.clients.vacant_entry();
+        let id = ClientId((u64::from(self.next_serial) << 32) | slot.key() as u64);
+        self.next_serial = self.next_serial.checked_add(1).unwrap_or(1);
+        let until_ms = now.mono_ms + millis(self.config.replay_hold);
+        let client = slot.insert(Client::new(id, peer, now.mono_ms, self.log.head(), Flow::Hold { until_ms }));
+        client.team = self.teams.intern("", |_| false);
+        client.receives = self.teams.receives(client.team);
+        self.teams.enter(client.team);
+        self.holds.push_back((until_ms, id));
+        self.behind += 1;
+        self.stats.connections_received += 1;
+        Ok(id)
+    }
+
+    /// Tells that a connection has ended. Others learn of the uids that only it spoke for.
+    pub fn handle_disconnect(&mut self, now: Now, client: ClientId, reason: CloseReason) {
+        if self.client(client).is_none() {
+            return;
+        }
+        let client = self.clients.remove(client.slot());
+        self.stats.connections_closed.add(reason, 1);
+        self.forfeit(&client);
+        if client.is_behind {
+            self.behind -= 1;
+        }
+        if let Some(addr) = client.peer.addr {
+            if let Some(count) = self.per_address.get_mut(&addr.ip()) {
+                *count -= 1;
+                if *count == 0 {
+                    self.per_address.remove(&addr.ip());
+                }
+            }
+        }
+        let audience = self.teams.reaches(client.team);
+        for uid in &client.uids {
+            if let Some(contact) = self.contacts.release(uid, client.id) {
+                self.announce_gone(now, client.team, audience, uid, &contact.kind);
+            }
+        }
+        self.teams.leave(client.team);
+        if self.clients.is_empty() {
+            self.clients.shrink_to_fit();
+            self.per_address.shrink_to_fit();
+        }
+    }
+
+    /// Asks for every connection to be closed once it has been sent what was accepted before, and
+    /// refuses newcomers.
+    pub fn handle_shutdown(&mut self) {
+        self.is_draining = true;
+        let has_all = |client: &&Client| client.flow != Flow::Ready;
+        self.settle();
+        let done: Vec<_> = self.clients.iter().map(|(_, client)| client).filter(has_all).map(|c| c.id).collect();
+        for client in done {
+            self.close(client, CloseReason::Shutdown);
+        }
+    }
+
+    /// Asks the caller, once, to close a connection.
+    pub(super) fn close(&mut self, client: ClientId, reason: CloseReason) {
+        let Some(client) = self.client_mut(client) else { return };
+        if client.closing.is_none() {
+            client.closing = Some(reason);
+            let id = client.id;
+            tracing::debug!(client = id.as_u64(), reason = reason.as_str(), "closing");
+            self.closing.push_back((id, reason));
+        }
+    }
+
+    /// Puts a client into the team it names. Returns quickly when nothing changes.
+    pub(super) fn change_team(&mut self, now: Now, id: ClientId, name: &str) {
+        let log = &self.log;
+        let (pending, settled) = (&mut self.pending, self.settled);
+        let team = self.teams.intern(name, |mask| !log.holds_mask(mask));
+        let receives = self.teams.receives(team);
+        let Some(client) = self.clients.get_mut(id.slot()).filter(|client| client.id == id) else { return };
+        if *client.team_name != *name {
+            client.team_name = name.into();
+        }
+        let old = std::mem::replace(&mut client.team, team);
+        if old == team {
+            return;
+        }
+        let sees_differently = client.receives != receives;
+        client.receives = receives;
+        let (replayed_to, uids) = (client.joined, client.uids.clone());
+        if sees_differently && !matches!(client.flow, Flow::Hold { .. }) {
+            // The picture of the new team is a replay; what it has read already is not repeated.
+            let read_to = if client.flow == Flow::Idle { client.cursor.max(settled) } else { client.cursor };
+            client.joined = replayed_to.max(read_to);
+            client.cursor = 0;
+            if !client.is_behind {
+                client.is_behind = true;
+                self.behind += 1;
+            }
+            if client.flow == Flow::Idle {
+                client.flow = Flow::Ready;
+                self.readable.push_back(id);
+            }
+            pending.touch();
+        }
+        self.teams.leave(old);
+        self.teams.enter(team);
+        let lost = self.teams.reaches(old).without(self.teams.reaches(team));
+        if lost != Mask::NONE {
+            for uid in uids {
+                let Some(contact) = self.contacts.get(&uid) else { continue };
+                if contact.owners.len() == 1 {
+                    let kind = contact.kind.clone();
+                    self.announce_gone(now, old, lost, &uid, &kind);
+                }
+            }
+        }
+    }
+
+    /// Tells `audience` that a uid is gone, and newcomers nothing of it any more.
+    fn announce_gone(&mut self, now: Now, scope: TeamId, audience: Mask, uid: &Arc<str>, kind: &str) {
+        self.forget(self.scope_of(scope), uid);
+        let event_uid = format!("{uid}-gone-{}", now.unix_ms);
+        let notice = build::disconnect_notice(&event_uid, uid, kind, now.unix_ms).to_xml();
+        let meta = Meta { mask: audience, sender: SERVER, list: None, key: None, is_critical: true };
+        self.append(notice.as_bytes(), &[], meta);
+    }
+
+    fn may_admit(&self, peer: &Peer) -> Result<(), RefuseReason> {
+        let from_there = peer.addr.and_then(|addr| self.per_address.get(&addr.ip())).copied();
+        if self.is_draining {
+            Err(RefuseReason::Shutdown)
+        } else if self.clients.len() >= self.config.max_clients {
+            Err(RefuseReason::Full)
+        } else if from_there.is_some_and(|count| count >= self.config.max_clients_per_address) {
+            Err(RefuseReason::PerAddress)
+        } else {
+            Ok(())
+        }
+    }
+}

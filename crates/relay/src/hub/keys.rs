@@ -1,0 +1,112 @@
+//! Which event is the newest of each uid, and until when it is worth telling newcomers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use slab::Slab;
+
+use super::log::Seq;
+use super::masks::TeamId;
+
+/// One uid within one scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyId(u32);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    /// A position, marker, drawing or route.
+    Item,
+    /// A device speaking about itself.
+    Presence,
+    /// Something without validity: newest for those who lag, nothing for newcomers.
+    Transient,
+    /// An alert that has not been cancelled.
+    Emergency,
+    /// A deletion; `until` when it was the item's own `time`, to know older copies of it.
+    Tombstone { item_time: Option<i64> },
+}
+
+pub(crate) struct Key {
+    pub(crate) uid: Arc<str>,
+    scope: usize,
+    /// Seq of the newest event.
+    pub(crate) newest: Seq,
+    pub(crate) kind: KeyKind,
+    /// When it stops being worth telling, on the monotonic clock.
+    pub(crate) until_ms: u64,
+    /// The event's own `time`, if it could be read.
+    pub(crate) time_ms: Option<i64>,
+}
+
+/// The table of uids. Scopes keep the uids of isolated teams apart, so that one team cannot
+/// supersede what another one sees; an open server has one scope.
+pub(crate) struct Keys {
+    slab: Slab<Key>,
+    by_scope: Vec<HashMap<Arc<str>, KeyId>>,
+}
+
+impl Keys {
+    pub(crate) fn new() -> Self {
+        Self { slab: Slab::new(), by_scope: Vec::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    pub(crate) fn find(&self, scope: TeamId, uid: &str) -> Option<KeyId> {
+        self.by_scope.get(scope.index())?.get(uid).copied()
+    }
+
+    pub(crate) fn get(&self, key: KeyId) -> Option<&Key> {
+        self.slab.get(key.0 as usize)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: KeyId) -> Option<&mut Key> {
+        self.slab.get_mut(key.0 as usize)
+    }
+
+    /// Seq of the newest event; 0 when the uid is gone.
+    pub(crate) fn newest(&self, key: KeyId) -> Seq {
+        self.get(key).map_or(0, |key| key.newest)
+    }
+
+    /// Adds a uid that is not in the table.
+    pub(crate) fn insert(&mut self, scope: TeamId, uid: &str) -> KeyId {
+        let uid: Arc<str> = uid.into();
+        let scope = scope.index();
+        if self.by_scope.len() <= scope {
+            self.by_scope.resize_with(scope + 1, HashMap::new);
+        }
+        let key = Key {
+            uid: uid.clone(),
+            scope,
+            newest: 0,
+            kind: KeyKind::Item,
+            until_ms: 0,
+            time_ms: None,
+        };
+        let id = KeyId(u32::try_from(self.slab.insert(key)).unwrap_or(u32::MAX));
+        if let Some(map) = self.by_scope.get_mut(scope) {
+            map.insert(uid, id);
+        }
+        id
+    }
+
+    /// Forgets a uid and returns the seq of its newest event.
+    pub(crate) fn remove(&mut self, key: KeyId) -> Option<Seq> {
+        let key = self.slab.try_remove(key.0 as usize)?;
+        if let Some(map) = self.by_scope.get_mut(key.scope) {
+            map.remove(&key.uid);
+            if map.is_empty() && map.capacity() > 64 {
+                map.shrink_to_fit();
+            }
+        }
+        Some(key.newest)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (KeyId, &Key)> {
+        let id = |at| KeyId(u32::try_from(at).unwrap_or(u32::MAX));
+        self.slab.iter().map(move |(at, key)| (id(at), key))
+    }
+}

@@ -1,0 +1,352 @@
+//! Reading the log for one client: live, catching up and replay are the same walk.
+
+use bytes::{Buf, Bytes};
+
+use super::Hub;
+use super::client::{Client, Flow};
+use super::keys::KeyKind;
+use super::log::{Log, Meta, Seq};
+use crate::client::ClientId;
+use crate::now::Now;
+use crate::reason::DropReason;
+
+/// Slices of one batch: what one vectored write can usefully take.
+const MAX_SLICES: usize = 64;
+
+/// What to write to one client next. Reuse it: it keeps its memory.
+#[derive(Debug, Default)]
+pub struct Batch {
+    slices: Vec<Bytes>,
+    marks: Vec<Mark>,
+    bytes: usize,
+    /// Bytes in front of the first mark: the rest of an event, a pong.
+    lead: usize,
+    rest: usize,
+    rest_counts: bool,
+    /// Cursor when all of it has been written.
+    upto: Seq,
+    /// Superseded events passed over behind the last mark.
+    skipped: u32,
+}
+
+/// One event of a batch.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    seq: Seq,
+    len: u32,
+    /// Superseded events passed over since the mark before.
+    skipped: u32,
+    is_replay: bool,
+    is_critical: bool,
+}
+
+impl Batch {
+    /// The bytes, in order. Shared with the log, not copied.
+    pub fn slices(&self) -> &[Bytes] {
+        &self.slices
+    }
+
+    /// Bytes in all slices.
+    pub fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// Lets go of the slices and keeps the memory.
+    pub fn clear(&mut self) {
+        self.slices.clear();
+        self.marks.clear();
+        (self.bytes, self.lead, self.rest, self.skipped) = (0, 0, 0, 0);
+    }
+
+    fn mark(&mut self, seq: Seq, len: u32, is_replay: bool, is_critical: bool) {
+        let skipped = std::mem::take(&mut self.skipped);
+        self.marks.push(Mark { seq, len, skipped, is_replay, is_critical });
+    }
+
+    fn push(&mut self, slice: Bytes) {
+        self.bytes += slice.len();
+        self.slices.push(slice);
+    }
+
+    /// The `len` bytes at `offset`, copied so that they do not hold a whole block.
+    fn copy_of(&self, mut offset: usize, len: usize) -> Bytes {
+        for slice in &self.slices {
+            if let Some(start) = slice.get(offset..) {
+                if !start.is_empty() {
+                    return Bytes::copy_from_slice(start.get(..len).unwrap_or(start));
+                }
+            }
+            offset = offset.saturating_sub(slice.len());
+        }
+        Bytes::new()
+    }
+}
+
+/// What a client's cursor makes of an event it passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    /// Not for this client.
+    Foreign,
+    /// To be written.
+    Take { is_replay: bool },
+    /// Replaced by a newer event of its uid.
+    Superseded,
+}
+
+impl Hub {
+    /// Fills `batch` with what `client` should be sent next: at most `max_bytes`, but at least one
+    /// event if there is any. An empty batch means that it has everything; it will be announced
+    /// again by [`Output::Readable`](super::Output::Readable).
+    ///
+    /// After writing, [`commit`](Self::commit) must follow before the next read.
+    pub fn read(&mut self, now: Now, client: ClientId, batch: &mut Batch, max_bytes: usize) {
+        batch.clear();
+        self.log.seal();
+        let Some(client) = self.clients.get_mut(client.slot()).filter(|slot| slot.id == client)
+        else {
+            return;
+        };
+        if matches!(client.flow, Flow::Hold { .. }) {
+            return;
+        }
+        if !client.rest.is_empty() {
+            batch.rest = client.rest.len();
+            batch.rest_counts = client.rest_counts;
+            batch.push(client.rest.clone());
+        }
+        if client.owes_pong {
+            batch.push(self.pong.at(now.unix_ms));
+        }
+        batch.lead = batch.bytes;
+        let walk = Walk { log: &self.log, contacts: &self.contacts, now, max_bytes };
+        batch.upto = if client.is_behind {
+            walk.catch_up(client, batch)
+        } else {
+            walk.tail(client, client.cursor, batch)
+        };
+        if batch.is_empty() {
+            client.counters.conflated += u64::from(batch.skipped);
+            self.stats.conflated += u64::from(batch.skipped);
+            client.cursor = batch.upto;
+            client.flow = Flow::Idle;
+            client.critical_lag = 0;
+            if std::mem::take(&mut client.is_behind) {
+                self.behind -= 1;
+            }
+            if self.is_draining {
+                let id = client.id;
+                self.close(id, crate::reason::CloseReason::Shutdown);
+            }
+        } else {
+            client.in_flight = Some(batch.upto);
+        }
+    }
+
+    /// Tells how many bytes of `batch` the transport took. Fewer than all means that it takes no
+    /// more for now.
+    pub fn commit(&mut self, now: Now, client: ClientId, batch: &Batch, written: usize) {
+        let Some(client) = self.clients.get_mut(client.slot()).filter(|slot| slot.id == client)
+        else {
+            return;
+        };
+        client.in_flight = None;
+        client.counters.bytes_out += written as u64;
+        self.stats.bytes_out += written as u64;
+        if written > 0 {
+            client.last_out_ms = Some(now.mono_ms);
+        }
+        if written >= batch.bytes {
+            client.blocked = None;
+        } else {
+            let blocked = client
+                .blocked
+                .get_or_insert(super::client::Blocked { since_ms: now.mono_ms, bytes: 0 });
+            blocked.bytes = blocked.bytes.saturating_add(written);
+        }
+
+        let mut delivered = 0;
+        if batch.rest > 0 {
+            client.rest.advance(written.min(client.rest.len()));
+            delivered += u64::from(client.rest.is_empty() && batch.rest_counts);
+        }
+        if written > batch.rest && batch.lead > batch.rest {
+            client.owes_pong = false;
+            client.rest = batch.copy_of(written, batch.lead.saturating_sub(written));
+            client.rest_counts = false;
+        }
+        let mut end = batch.lead;
+        let (mut replayed, mut conflated, mut done) = (0, 0, 0);
+        for mark in &batch.marks {
+            conflated += u64::from(mark.skipped);
+            if end >= written {
+                break;
+            }
+            end += mark.len as usize;
+            done += 1;
+            if mark.is_critical {
+                client.critical_lag = client.critical_lag.saturating_sub(mark.len as usize);
+            }
+            if end > written {
+                client.rest = batch.copy_of(written, end - written);
+                client.rest_counts = !mark.is_replay;
+            } else if mark.is_replay {
+                replayed += 1;
+            } else {
+                delivered += 1;
+            }
+        }
+        let undone = batch.marks.get(done..).unwrap_or_default();
+        client.cursor = match undone.first() {
+            Some(mark) => mark.seq,
+            None => {
+                conflated += u64::from(batch.skipped);
+                batch.upto
+            }
+        };
+        // What had to leave the log while this write was under way cannot be read again.
+        let gone = undone.iter().filter(|mark| {
+            !mark.is_replay && mark.seq < self.log.first() && !self.log.kept.contains_key(&mark.seq)
+        });
+        conflated += gone.count() as u64;
+        client.counters.conflated += conflated;
+        client.counters.delivered += delivered;
+        client.counters.replayed += replayed;
+        self.stats.conflated += conflated;
+        self.stats.delivered += delivered;
+        self.stats.replayed += replayed;
+    }
+
+    /// Counts everything `client` has not read as lost with it.
+    pub(super) fn forfeit(&mut self, client: &Client) {
+        let from = if client.flow == Flow::Idle {
+            client.cursor.max(self.settled)
+        } else {
+            client.cursor
+        };
+        let log = &self.log;
+        let kept = log.kept.range(from..).map(|(&seq, kept)| (seq, kept.meta));
+        let tail = log.entries_from(from).map(|(seq, entry)| (seq, entry.meta));
+        let (mut closed, mut superseded) = (u64::from(!client.rest.is_empty() && client.rest_counts), 0);
+        for (seq, meta) in kept.chain(tail) {
+            match pass(log, client, seq, &meta) {
+                Pass::Take { is_replay: false } => closed += 1,
+                Pass::Superseded => superseded += 1,
+                Pass::Take { is_replay: true } | Pass::Foreign => {}
+            }
+        }
+        self.stats.dropped.add(DropReason::Closed, closed);
+        self.stats.conflated += superseded;
+    }
+}
+
+/// The rule for one event. Only a client that is behind ever skips what has been superseded.
+fn pass(log: &Log, client: &Client, seq: Seq, meta: &Meta) -> Pass {
+    if !client.may_get(meta, || listed(log, meta, client.id)) {
+        return Pass::Foreign;
+    }
+    let is_replay = seq < client.joined;
+    if is_replay {
+        let is_state = log.is_newest(seq, meta) && meta.list.is_none();
+        return if is_state { Pass::Take { is_replay } } else { Pass::Foreign };
+    }
+    if client.is_behind && !meta.is_critical && !log.is_newest(seq, meta) {
+        return Pass::Superseded;
+    }
+    Pass::Take { is_replay }
+}
+
+fn listed(log: &Log, meta: &Meta, client: ClientId) -> bool {
+    meta.list.is_none_or(|list| log.list(list).binary_search(&client).is_ok())
+}
+
+struct Walk<'a> {
+    log: &'a Log,
+    contacts: &'a super::contacts::Contacts,
+    now: Now,
+    max_bytes: usize,
+}
+
+impl Walk<'_> {
+    /// What is still the newest of its uid, and all that is critical. Returns the cursor behind it.
+    fn catch_up(&self, client: &Client, batch: &mut Batch) -> Seq {
+        for (&seq, kept) in self.log.kept.range(client.cursor..) {
+            if self.is_full(batch) {
+                return seq;
+            }
+            if let Pass::Take { is_replay } = pass(self.log, client, seq, &kept.meta) {
+                if self.is_worth(client, &kept.meta, is_replay) {
+                    let len = u32::try_from(kept.bytes.len()).unwrap_or(u32::MAX);
+                    batch.mark(seq, len, is_replay, kept.meta.is_critical);
+                    batch.push(kept.bytes.clone());
+                }
+            }
+        }
+        self.tail(client, client.cursor.max(self.log.first()), batch)
+    }
+
+    /// Events from `from` on, in slices as long as possible. Returns the cursor behind them.
+    fn tail(&self, client: &Client, from: Seq, batch: &mut Batch) -> Seq {
+        let mut blocks = self.log.blocks_from(from);
+        let Some(mut block) = blocks.next() else { return self.log.head() };
+        let mut run = 0..0;
+        let mut upto = self.log.head();
+        for (seq, entry) in self.log.entries_from(from) {
+            if batch.bytes + run.len() >= self.max_bytes || batch.slices.len() >= MAX_SLICES {
+                upto = seq;
+                break;
+            }
+            let is_replay = match pass(self.log, client, seq, &entry.meta) {
+                Pass::Take { is_replay } if self.is_worth(client, &entry.meta, is_replay) => is_replay,
+                Pass::Superseded => {
+                    batch.skipped += 1;
+                    continue;
+                }
+                Pass::Take { .. } | Pass::Foreign => continue,
+            };
+            let len = entry.len as usize;
+            while entry.pos >= block.pos + block.bytes.len() as u64 {
+                flush(&mut run, &block.bytes, batch);
+                match blocks.next() {
+                    Some(next) => block = next,
+                    None => return seq,
+                }
+            }
+            let start = usize::try_from(entry.pos - block.pos).unwrap_or(usize::MAX);
+            if run.end != start {
+                flush(&mut run, &block.bytes, batch);
+                run = start..start;
+            }
+            run.end = start + len;
+            batch.mark(seq, entry.len, is_replay, entry.meta.is_critical);
+        }
+        flush(&mut run, &block.bytes, batch);
+        upto
+    }
+
+    fn is_full(&self, batch: &Batch) -> bool {
+        batch.bytes >= self.max_bytes || batch.slices.len() >= MAX_SLICES
+    }
+
+    /// A replay leaves out what has run out, and the newcomer's own last position.
+    fn is_worth(&self, client: &Client, meta: &Meta, is_replay: bool) -> bool {
+        if !is_replay {
+            return true;
+        }
+        let Some(key) = meta.key.and_then(|key| self.log.keys.get(key)) else { return false };
+        let is_own =
+            key.kind == KeyKind::Presence && self.contacts.owners(&key.uid).contains(&client.id);
+        key.until_ms > self.now.mono_ms && key.kind != KeyKind::Transient && !is_own
+    }
+}
+
+fn flush(run: &mut std::ops::Range<usize>, block: &Bytes, batch: &mut Batch) {
+    if !run.is_empty() {
+        batch.push(block.slice(run.clone()));
+    }
+    *run = 0..0;
+}

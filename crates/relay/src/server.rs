@@ -1,0 +1,208 @@
+//! The Tokio shell: sockets, timers and tasks around a [`Hub`].
+//!
+//! ```no_run
+//! use relay::{HubConfig, server};
+//! # async fn example() -> std::io::Result<()> {
+//! let (relay, driver) = server::Relay::new(HubConfig::default());
+//! tokio::spawn(driver.run());
+//! let listener = tokio::net::TcpListener::bind("0.0.0.0:8087").await?;
+//! server::serve(listener, relay, std::future::pending()).await
+//! # }
+//! ```
+//!
+//! Any transport that is `AsyncRead + AsyncWrite` plugs in with [`Relay::attach`]. A relay does
+//! the least work on a `current_thread` runtime, where nothing is ever contended; it also runs on a
+//! multi-threaded one.
+
+mod accept;
+mod connection;
+mod driver;
+mod scratch;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use cot_core::Scanner;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
+
+use self::connection::Connection;
+use self::driver::Shell;
+use self::scratch::ScratchPool;
+use crate::{ClientInfo, CloseReason, ContactInfo, Hub, HubConfig, Now, Peer, PublishError};
+use crate::{RefuseReason, Scope, Stats, TeamInfo};
+
+pub use self::accept::serve;
+pub use self::driver::Driver;
+
+/// A connection was not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("connection refused: {reason}")]
+pub struct Refused {
+    /// Why.
+    pub reason: RefuseReason,
+}
+
+/// A running relay. Clones share it; its driver ends when the last one is gone.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    shared: Arc<Shared>,
+    _alive: Arc<Alive>,
+}
+
+impl Relay {
+    /// Makes a relay. Nothing moves until the driver runs, on the runtime that serves the clients.
+    pub fn new(config: HubConfig) -> (Self, Driver) {
+        let limits = config.limits;
+        let gather = config.gather;
+        let shared = Arc::new(Shared {
+            shell: Mutex::new(Shell::new(Hub::new(config))),
+            turn: Notify::new(),
+            emptied: Notify::new(),
+            scratch: ScratchPool::new(limits),
+            clock: Clock::start(),
+        });
+        let alive = Arc::new(Alive { shared: shared.clone() });
+        let driver = Driver::new(shared.clone(), gather);
+        (Self { shared, _alive: alive }, driver)
+    }
+
+    /// Serves one connection until it ends, and says why it did.
+    ///
+    /// The transport should write without delay (`TCP_NODELAY`) and find dead peers by itself;
+    /// [`serve`] sees to both.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is not admitted. Nothing was read or written then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the connection as if the peer had closed it.
+    pub async fn attach<S>(&self, io: S, peer: Peer) -> Result<CloseReason, Refused>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let admitted = self.shared.shell().hub.handle_connect(self.shared.clock.now(), peer);
+        let id = admitted.map_err(|reason| Refused { reason })?;
+        self.shared.end_turn();
+        Ok(Connection::new(io, id, self.clone()).await)
+    }
+
+    /// Sends an event of the application.
+    ///
+    /// # Errors
+    ///
+    /// When `event` is not one valid event, or is larger than clients can take.
+    pub fn publish(&self, event: &[u8], scope: &Scope) -> Result<(), PublishError> {
+        let limits = self.shared.shell().hub.config().limits;
+        let mut scanner = Scanner::new(limits);
+        let header = scanner.scan(event).map_err(PublishError::Invalid)?;
+        self.shared.shell().hub.publish(self.shared.clock.now(), &header, scope)?;
+        self.shared.end_turn();
+        Ok(())
+    }
+
+    /// All counters.
+    pub fn stats(&self) -> Stats {
+        self.shared.shell().hub.stats()
+    }
+
+    /// One row per connection, oldest first.
+    pub fn clients(&self) -> Vec<ClientInfo> {
+        self.shared.shell().hub.clients(self.shared.clock.now())
+    }
+
+    /// One row per uid that has said who it is, by callsign.
+    pub fn contacts(&self) -> Vec<ContactInfo> {
+        self.shared.shell().hub.contacts(self.shared.clock.now())
+    }
+
+    /// One row per team with clients, by name.
+    pub fn teams(&self) -> Vec<TeamInfo> {
+        self.shared.shell().hub.teams()
+    }
+
+    /// Refuses newcomers, writes what was accepted before, and closes every connection. Returns
+    /// whether all were done within `within`; the rest keep going until their tasks are dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// The draining goes on when the future is dropped.
+    pub async fn drain(&self, within: Duration) -> bool {
+        self.shared.shell().hub.handle_shutdown();
+        self.shared.end_turn();
+        let emptied = async {
+            loop {
+                let notified = self.shared.emptied.notified();
+                if self.shared.shell().hub.stats().connections_open == 0 {
+                    return;
+                }
+                notified.await;
+            }
+        };
+        tokio::time::timeout(within, emptied).await.is_ok()
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Sections under this lock are short, never wait and never write to a socket.
+    shell: Mutex<Shell>,
+    /// Wakes the driver.
+    turn: Notify,
+    /// A connection has ended.
+    emptied: Notify,
+    scratch: ScratchPool,
+    clock: Clock,
+}
+
+impl Shared {
+    fn shell(&self) -> MutexGuard<'_, Shell> {
+        // A panic in another task must not take the relay down with it.
+        self.shell.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Has the driver hand out what the hub wants done, once the tasks that are ready now have run.
+    fn end_turn(&self) {
+        let is_first = !std::mem::replace(&mut self.shell().is_turn_due, true);
+        if is_first {
+            self.turn.notify_one();
+        }
+    }
+}
+
+/// Held by every handle; the last one ends the driver.
+#[derive(Debug)]
+struct Alive {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.shared.shell().has_ended = true;
+        self.shared.turn.notify_one();
+    }
+}
+
+/// The only clock of the relay.
+#[derive(Debug)]
+struct Clock {
+    origin: Instant,
+}
+
+impl Clock {
+    #[expect(clippy::disallowed_methods, reason = "this is the shell's clock")]
+    fn start() -> Self {
+        Self { origin: Instant::now() }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the shell's clock")]
+    fn now(&self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now {
+            mono_ms: crate::now::millis(self.origin.elapsed()),
+            unix_ms: i64::try_from(unix.as_millis()).unwrap_or(i64::MAX),
+        }
+    }
+}
