@@ -1,0 +1,202 @@
+//! The server as a whole: check the ground, bind everything, serve, stop.
+//!
+//! The main thread runs the relay: listeners, driver and connections, on one single-threaded
+//! runtime. A second thread, [`ops`](crate::ops), has signals, the traffic line and the admin
+//! listener, so that none of them waits for the relay or the relay for them.
+
+use std::fs::{DirBuilder, OpenOptions, remove_file};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::time::Instant;
+
+use relay::server::{Driver, Relay};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::config::{Loaded, Settings};
+use crate::error::Failure;
+use crate::ops::Ops;
+use crate::{announce, clock, limits, logging};
+
+/// Connections that may wait to be accepted: a whole unit that reconnects at once.
+const COT_BACKLOG: u32 = 1_024;
+
+/// The same for the admin listener.
+const ADMIN_BACKLOG: u32 = 64;
+
+/// Questions of whether the relay's thread is alive that may wait for an answer.
+const PROBES: usize = 16;
+
+/// A question of whether the relay's thread is alive; answering is the answer.
+pub(crate) type Probe = oneshot::Sender<()>;
+
+/// Serves until a signal comes.
+///
+/// # Errors
+///
+/// What keeps the server from starting, and a relay that ends on its own.
+pub(crate) fn serve(loaded: Loaded, started: Instant) -> Result<(), Failure> {
+    let Loaded { mut settings, warnings, .. } = loaded;
+    logging::init(&settings.log, settings.log_format);
+    for warning in warnings {
+        warn!("{warning}");
+    }
+    prepare(&settings.data_dir)?;
+    fit_into_limits(&mut settings);
+
+    let runtime = runtime("the relay's runtime cannot be made")?;
+    let cot = bind_cot(&runtime, &settings)?;
+    let admin = bind_admin(&runtime, &settings)?;
+    let cot_addrs = addresses(&cot)?;
+    let admin_addr = admin.as_ref().map(std::net::TcpListener::local_addr).transpose();
+    let admin_addr = admin_addr.map_err(lost_address)?;
+
+    let (relay, driver) = Relay::new(settings.hub_config());
+    let (stop, stopped) = watch::channel(false);
+    let (probe, probes) = mpsc::channel(PROBES);
+    let ops = Ops {
+        relay: relay.clone(),
+        admin,
+        stats_interval: settings.stats_interval,
+        drain_timeout: settings.drain_timeout,
+        probe,
+        stop,
+        started,
+    };
+    ops.start()?;
+    announce::ready(&cot_addrs, admin_addr, clock::now().duration_since(started));
+
+    let parts = Parts { cot, relay, driver, probes, stopped, settings };
+    let done = runtime.block_on(parts.run());
+    // Connections that outlived the drain do not hold up the exit.
+    runtime.shutdown_background();
+    done
+}
+
+/// What the relay's thread needs.
+struct Parts {
+    cot: Vec<TcpListener>,
+    relay: Relay,
+    driver: Driver,
+    probes: mpsc::Receiver<Probe>,
+    stopped: watch::Receiver<bool>,
+    settings: Settings,
+}
+
+impl Parts {
+    async fn run(self) -> Result<(), Failure> {
+        let Self { cot, relay, driver, mut probes, stopped, settings } = self;
+        let mut driver = tokio::spawn(driver.run());
+        let mut listeners = JoinSet::new();
+        for listener in cot {
+            listeners.spawn(relay::server::serve(listener, relay.clone(), asked(stopped.clone())));
+        }
+        tokio::spawn(async move {
+            while let Some(probe) = probes.recv().await {
+                // The asker may have stopped waiting.
+                let _ = probe.send(());
+            }
+        });
+        tokio::select! {
+            () = asked(stopped) => {}
+            _ = &mut driver => return Err(Failure::RelayEnded),
+            Some(ended) = listeners.join_next() => match ended {
+                // A listener stops only when it is asked to, which may win the race to be seen.
+                Ok(Ok(())) => {}
+                Ok(Err(source)) => {
+                    return Err(Failure::System { doing: "no more clients can be accepted", source });
+                }
+                Err(_) => return Err(Failure::RelayEnded),
+            }
+        }
+        while listeners.join_next().await.is_some() {}
+        if !relay.drain(settings.drain_timeout).await {
+            warn!("some clients did not take what was pending in time");
+        }
+        let stats = relay.stats();
+        info!(messages_in = stats.events_in, messages_out = stats.delivered, "stopped");
+        Ok(())
+    }
+}
+
+/// Completes when the server has been asked to stop.
+pub(crate) async fn asked(mut stopped: watch::Receiver<bool>) {
+    // The sender lives as long as the process; its loss is a reason to stop as well.
+    let _ = stopped.wait_for(|&stopped| stopped).await;
+}
+
+/// A runtime on the thread that drives it.
+///
+/// # Errors
+///
+/// The system has no more of what a runtime needs; `doing` says which one.
+pub(crate) fn runtime(doing: &'static str) -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Failure::System { doing, source })
+}
+
+/// Makes the data directory for its owner alone, and proves that files can be made in it.
+fn prepare(dir: &Path) -> Result<(), Failure> {
+    let make = || {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        let probe = dir.join(format!(".probe-{}", std::process::id()));
+        OpenOptions::new().write(true).create_new(true).open(&probe)?;
+        remove_file(&probe)
+    };
+    make().map_err(|source| Failure::DataDir { path: dir.to_owned(), source })
+}
+
+fn fit_into_limits(settings: &mut Settings) {
+    let wanted = settings.hub.max_clients;
+    settings.hub.max_clients = limits::connections(wanted);
+    if settings.hub.max_clients < wanted {
+        warn!(
+            max_clients = settings.hub.max_clients,
+            wanted, "fewer clients fit into the limit on open files; raise it with `ulimit -n`"
+        );
+    }
+}
+
+fn bind_cot(runtime: &Runtime, settings: &Settings) -> Result<Vec<TcpListener>, Failure> {
+    let listen = |&addr| {
+        let bound = bind(runtime, addr, COT_BACKLOG);
+        bound.map_err(|source| Failure::Bind { key: "cot_listen", addr, source })
+    };
+    settings.cot_listen.iter().map(listen).collect()
+}
+
+/// The admin listener, not yet tied to a runtime: it will be served by another thread.
+fn bind_admin(
+    runtime: &Runtime,
+    settings: &Settings,
+) -> Result<Option<std::net::TcpListener>, Failure> {
+    let listen = |addr| {
+        let bound = bind(runtime, addr, ADMIN_BACKLOG).and_then(TcpListener::into_std);
+        bound.map_err(|source| Failure::Bind { key: "admin_listen", addr, source })
+    };
+    settings.admin_listen.map(listen).transpose()
+}
+
+fn bind(runtime: &Runtime, addr: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
+    let _context = runtime.enter();
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart must not wait for connections of the last run to time out.
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(backlog)
+}
+
+fn addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, Failure> {
+    listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>().map_err(lost_address)
+}
+
+fn lost_address(source: io::Error) -> Failure {
+    Failure::System { doing: "a listener does not know its own address", source }
+}

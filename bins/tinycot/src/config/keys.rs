@@ -1,0 +1,502 @@
+//! The table of every setting: its name, what it may be, and the field it sets.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::value::{parse_count, parse_size, parse_time, print_size, print_time};
+use super::{Policy, Settings};
+use crate::logging::LogFormat;
+
+/// One setting. `--cot-listen` as an argument is `cot_listen` in a file and `TINYCOT_COT_LISTEN` in
+/// the environment.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// The name as an argument, without the leading dashes.
+    pub(crate) flag: &'static str,
+    pub(crate) group: Group,
+    /// What stands for the value in help texts.
+    pub(crate) value_name: &'static str,
+    /// One line for `--help`.
+    pub(crate) help: &'static str,
+    kind: Kind,
+}
+
+/// Headings under which settings are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Server,
+    Teams,
+    Log,
+    Timing,
+    Limits,
+}
+
+/// What a value may be, and the field it sets.
+#[derive(Debug)]
+enum Kind {
+    /// A number.
+    Count(fn(&mut Settings) -> &mut usize, RangeInclusive<usize>),
+    /// A size in bytes.
+    Size(fn(&mut Settings) -> &mut usize, RangeInclusive<usize>),
+    /// A length of time.
+    Time(fn(&mut Settings) -> &mut Duration, RangeInclusive<Duration>),
+    /// A length of time, or `off` for zero.
+    TimeOrOff(fn(&mut Settings) -> &mut Duration, RangeInclusive<Duration>),
+    /// One value with rules of its own. `set` is false when it breaks them.
+    Text {
+        set: fn(&mut Settings, &str) -> bool,
+        show: fn(&Settings) -> String,
+        allowed: &'static str,
+    },
+    /// Any number of values.
+    List {
+        set: fn(&mut Settings, &[String]) -> Result<(), String>,
+        show: fn(&Settings) -> Vec<String>,
+        allowed: &'static str,
+    },
+}
+
+/// A value that is not allowed, and what is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    pub(crate) value: String,
+    pub(crate) allowed: String,
+}
+
+impl Key {
+    /// The key with this name in a file.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.name() == name)
+    }
+
+    /// Its name in a file.
+    pub(crate) fn name(&self) -> String {
+        self.flag.replace('-', "_")
+    }
+
+    /// Its name in the environment.
+    pub(crate) fn variable(&self) -> String {
+        format!("TINYCOT_{}", self.name().to_uppercase())
+    }
+
+    /// Whether it takes any number of values.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.kind, Kind::List { .. })
+    }
+
+    /// Whether `serve -h` shows it. `serve --help` shows all.
+    pub(crate) fn is_common(&self) -> bool {
+        matches!(self.group, Group::Server | Group::Teams | Group::Log)
+    }
+
+    /// What a value may be.
+    pub(crate) fn allowed(&self) -> String {
+        match &self.kind {
+            Kind::Count(_, range) => format!("a number from {} to {}", range.start(), range.end()),
+            Kind::Size(_, range) => {
+                let (min, max) = (print_size(*range.start()), print_size(*range.end()));
+                format!("a size from {min} to {max}, such as `64 KiB`")
+            }
+            Kind::Time(_, range) => times(range),
+            Kind::TimeOrOff(_, range) => format!("`off`, or {}", times(range)),
+            Kind::Text { allowed, .. } | Kind::List { allowed, .. } => (*allowed).to_owned(),
+        }
+    }
+
+    /// Sets the field. A list takes the place of the whole former list.
+    ///
+    /// # Errors
+    ///
+    /// The value that is not allowed. The field may have changed.
+    pub(crate) fn set(&self, settings: &mut Settings, values: &[String]) -> Result<(), Wrong> {
+        let one = match values {
+            [one] => one.as_str(),
+            _ => "",
+        };
+        let done = match &self.kind {
+            Kind::Count(field, range) => put(field(settings), parse_count(one), range),
+            Kind::Size(field, range) => put(field(settings), parse_size(one), range),
+            Kind::Time(field, range) => put(field(settings), parse_time(one), range),
+            Kind::TimeOrOff(field, _) if one == "off" => {
+                *field(settings) = Duration::ZERO;
+                true
+            }
+            Kind::TimeOrOff(field, range) => put(field(settings), parse_time(one), range),
+            Kind::Text { set, .. } => set(settings, one),
+            Kind::List { set, .. } => match set(settings, values) {
+                Ok(()) => true,
+                Err(value) => return Err(Wrong { value, allowed: self.allowed() }),
+            },
+        };
+        if done { Ok(()) } else { Err(Wrong { value: values.join(", "), allowed: self.allowed() }) }
+    }
+
+    /// The values in force, as they would be written in a file. One unless it is a list.
+    pub(crate) fn show(&self, settings: &Settings) -> Vec<String> {
+        // The accessors are `&mut` for the sake of `set`; a copy keeps the table short.
+        let mut settings = settings.clone();
+        match &self.kind {
+            Kind::Count(field, _) => vec![field(&mut settings).to_string()],
+            Kind::Size(field, _) => vec![print_size(*field(&mut settings))],
+            Kind::Time(field, _) => vec![print_time(*field(&mut settings))],
+            Kind::TimeOrOff(field, _) => match *field(&mut settings) {
+                Duration::ZERO => vec!["off".to_owned()],
+                time => vec![print_time(time)],
+            },
+            Kind::Text { show, .. } => vec![show(&settings)],
+            Kind::List { show, .. } => show(&settings),
+        }
+    }
+}
+
+impl Group {
+    /// Its heading.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Server => "Server",
+            Self::Teams => "Teams",
+            Self::Log => "Log",
+            Self::Timing => "Timing",
+            Self::Limits => "Limits",
+        }
+    }
+}
+
+fn put<T: PartialOrd>(field: &mut T, value: Option<T>, range: &RangeInclusive<T>) -> bool {
+    value.filter(|value| range.contains(value)).map(|value| *field = value).is_some()
+}
+
+fn times(range: &RangeInclusive<Duration>) -> String {
+    let (min, max) = (print_time(*range.start()), print_time(*range.end()));
+    format!("a time from {min} to {max}, such as `20s` or `250ms`")
+}
+
+/// Splits `a, b` as environment variables and arguments write lists.
+pub(crate) fn split_list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+fn parse_all<T: std::str::FromStr>(values: &[String]) -> Result<Vec<T>, String> {
+    values.iter().map(|value| value.parse().map_err(|_| value.clone())).collect()
+}
+
+const fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+const fn secs(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+const HOUR: Duration = secs(3_600);
+const MONTH: Duration = secs(30 * 86_400);
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+const GIB: usize = 1 << 30;
+
+/// Every setting, in the order of `tinycot.toml`.
+pub(crate) static KEYS: &[Key] = &[
+    Key {
+        flag: "data-dir",
+        group: Group::Server,
+        value_name: "DIR",
+        help: "Directory for everything the server keeps",
+        kind: Kind::Text {
+            set: |s, text| {
+                s.data_dir = text.into();
+                !text.is_empty()
+            },
+            show: |s| s.data_dir.display().to_string(),
+            allowed: "a path",
+        },
+    },
+    Key {
+        flag: "cot-listen",
+        group: Group::Server,
+        value_name: "ADDR",
+        help: "Address for TAK clients, plain TCP; may be repeated",
+        kind: Kind::List {
+            set: |s, values| {
+                s.cot_listen = parse_all(values)?;
+                if s.cot_listen.is_empty() { Err(String::new()) } else { Ok(()) }
+            },
+            show: |s| s.cot_listen.iter().map(ToString::to_string).collect(),
+            allowed: "IP:PORT, such as `0.0.0.0:8087` or `[::]:8087`; port 0 takes any free port",
+        },
+    },
+    Key {
+        flag: "admin-listen",
+        group: Group::Server,
+        value_name: "ADDR",
+        help: "Address for health, metrics and tables over HTTP, or `off`",
+        kind: Kind::Text {
+            set: |s, text| {
+                s.admin_listen = text.parse().ok();
+                s.admin_listen.is_some() || text == "off"
+            },
+            show: |s| s.admin_listen.map_or_else(|| "off".to_owned(), |addr| addr.to_string()),
+            allowed: "`off`, or IP:PORT, such as `127.0.0.1:8088`; port 0 takes any free port",
+        },
+    },
+    Key {
+        flag: "drain-timeout",
+        group: Group::Server,
+        value_name: "TIME",
+        help: "Longest time to write what is pending when the server stops",
+        kind: Kind::TimeOrOff(|s| &mut s.drain_timeout, ms(1)..=secs(60)),
+    },
+    Key {
+        flag: "flow-tag",
+        group: Group::Server,
+        value_name: "NAME",
+        help: "Name of this server in flow tags, which stop loops between servers; empty for none",
+        kind: Kind::Text {
+            set: |s, text| {
+                s.hub.flow_tag = Some(text.to_owned()).filter(|tag| !tag.is_empty());
+                let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+                text.len() <= 64 && text.chars().all(allowed)
+            },
+            show: |s| s.hub.flow_tag.clone().unwrap_or_default(),
+            allowed: "up to 64 letters, digits, `.`, `-` and `_`, or nothing",
+        },
+    },
+    Key {
+        flag: "team-policy",
+        group: Group::Teams,
+        value_name: "POLICY",
+        help: "Who sees whom: open or isolated",
+        kind: Kind::Text {
+            set: |s, text| {
+                s.team_policy = match text {
+                    "open" => Policy::Open,
+                    "isolated" => Policy::Isolated,
+                    _ => return false,
+                };
+                true
+            },
+            show: |s| match s.team_policy {
+                Policy::Isolated => "isolated".to_owned(),
+                Policy::Open => "open".to_owned(),
+            },
+            allowed: "`open` (everyone sees everyone) or `isolated` (a team sees only itself)",
+        },
+    },
+    Key {
+        flag: "allow",
+        group: Group::Teams,
+        value_name: "RULE",
+        help: "Exception to isolation, such as 'Red -> Blue' (Blue sees Red); may be repeated",
+        kind: Kind::List {
+            set: |s, values| parse_all(values).map(|rules| s.allow = rules),
+            show: |s| s.allow.iter().map(ToString::to_string).collect(),
+            allowed: "`TEAM -> TEAM` or `TEAM <-> TEAM`, `*` for all teams, such as `Red -> Blue`",
+        },
+    },
+    Key {
+        flag: "default-team",
+        group: Group::Teams,
+        value_name: "TEAM",
+        help: "Team of clients that name none; empty for none",
+        kind: Kind::Text {
+            set: |s, text| {
+                s.default_team = text.to_owned();
+                !text.chars().any(char::is_control) && text.len() <= 64
+            },
+            show: |s| s.default_team.clone(),
+            allowed: "a team name of up to 64 bytes, or nothing",
+        },
+    },
+    Key {
+        flag: "log",
+        group: Group::Log,
+        value_name: "LEVEL",
+        help: "What is logged: a level, or levels per part such as `info,relay=debug`",
+        kind: Kind::Text {
+            set: |s, text| text.parse().map(|filter| s.log = filter).is_ok(),
+            show: |s| s.log.to_string(),
+            allowed: "off, error, warn, info, debug or trace, alone or per part as in `info,relay=debug`",
+        },
+    },
+    Key {
+        flag: "log-format",
+        group: Group::Log,
+        value_name: "FORMAT",
+        help: "Form of the log: text or json",
+        kind: Kind::Text {
+            set: |s, text| {
+                s.log_format = match text {
+                    "json" => LogFormat::Json,
+                    "text" => LogFormat::Text,
+                    _ => return false,
+                };
+                true
+            },
+            show: |s| match s.log_format {
+                LogFormat::Json => "json".to_owned(),
+                LogFormat::Text => "text".to_owned(),
+            },
+            allowed: "`text` or `json`",
+        },
+    },
+    Key {
+        flag: "stats-interval",
+        group: Group::Log,
+        value_name: "TIME",
+        help: "Time between two lines of messages in, messages out and clients",
+        kind: Kind::TimeOrOff(|s| &mut s.stats_interval, secs(1)..=HOUR),
+    },
+    Key {
+        flag: "heartbeat",
+        group: Group::Timing,
+        value_name: "TIME",
+        help: "A client that was sent nothing for this long gets a pong",
+        kind: Kind::TimeOrOff(|s| &mut s.hub.heartbeat, secs(1)..=HOUR),
+    },
+    Key {
+        flag: "idle-timeout",
+        group: Group::Timing,
+        value_name: "TIME",
+        help: "A client that has pinged and then sends nothing for this long is closed",
+        kind: Kind::TimeOrOff(|s| &mut s.hub.idle_timeout, secs(30)..=secs(86_400)),
+    },
+    Key {
+        flag: "event-timeout",
+        group: Group::Timing,
+        value_name: "TIME",
+        help: "Time to complete an event once its first byte came",
+        kind: Kind::Time(|s| &mut s.hub.event_timeout, secs(1)..=secs(600)),
+    },
+    Key {
+        flag: "gather",
+        group: Group::Timing,
+        value_name: "TIME",
+        help: "Extra time to gather events before they are written: less CPU, more latency",
+        kind: Kind::TimeOrOff(|s| &mut s.hub.gather, ms(1)..=secs(1)),
+    },
+    Key {
+        flag: "stall-grace",
+        group: Group::Timing,
+        value_name: "TIME",
+        help: "A client that takes no bytes for this long skips superseded events",
+        kind: Kind::Time(|s| &mut s.hub.stall_grace, ms(10)..=secs(60)),
+    },
+    Key {
+        flag: "write-timeout",
+        group: Group::Timing,
+        value_name: "TIME",
+        help: "A client that takes no bytes for this long is closed",
+        kind: Kind::Time(|s| &mut s.hub.write_timeout, secs(1)..=HOUR),
+    },
+    Key {
+        flag: "replay-hold",
+        group: Group::Timing,
+        value_name: "TIME",
+        help: "How long a newcomer's replay waits for it to say who it is",
+        kind: Kind::TimeOrOff(|s| &mut s.hub.replay_hold, ms(1)..=secs(10)),
+    },
+    Key {
+        flag: "emergency-period",
+        group: Group::Timing,
+        value_name: "TIME",
+        help: "Time between two repetitions of an active alert",
+        kind: Kind::TimeOrOff(|s| &mut s.hub.emergency_period, secs(1)..=HOUR),
+    },
+    Key {
+        flag: "max-state-age",
+        group: Group::Timing,
+        value_name: "TIME",
+        help: "Longest time an event is kept for newcomers",
+        kind: Kind::Time(|s| &mut s.hub.max_state_age, secs(1)..=MONTH),
+    },
+    Key {
+        flag: "tombstone-age",
+        group: Group::Timing,
+        value_name: "TIME",
+        help: "How long a deletion is remembered for late joiners",
+        kind: Kind::Time(|s| &mut s.hub.tombstone_age, secs(1)..=MONTH),
+    },
+    Key {
+        flag: "max-clients",
+        group: Group::Limits,
+        value_name: "COUNT",
+        help: "Connections at one time",
+        kind: Kind::Count(|s| &mut s.hub.max_clients, 1..=1_000_000),
+    },
+    Key {
+        flag: "max-clients-per-address",
+        group: Group::Limits,
+        value_name: "COUNT",
+        help: "Connections at one time from one IP address",
+        kind: Kind::Count(|s| &mut s.hub.max_clients_per_address, 1..=1_000_000),
+    },
+    Key {
+        flag: "max-event",
+        group: Group::Limits,
+        value_name: "SIZE",
+        help: "Largest event accepted",
+        kind: Kind::Size(|s| &mut s.hub.limits.event, KIB..=8 * MIB),
+    },
+    Key {
+        flag: "max-depth",
+        group: Group::Limits,
+        value_name: "COUNT",
+        help: "Deepest nesting of elements in an event",
+        kind: Kind::Count(|s| &mut s.hub.limits.depth, 8..=256),
+    },
+    Key {
+        flag: "max-attributes",
+        group: Group::Limits,
+        value_name: "COUNT",
+        help: "Attributes of one element",
+        kind: Kind::Count(|s| &mut s.hub.limits.attributes, 16..=1_024),
+    },
+    Key {
+        flag: "max-elements",
+        group: Group::Limits,
+        value_name: "COUNT",
+        help: "Elements of one event",
+        kind: Kind::Count(|s| &mut s.hub.limits.elements, 64..=100_000),
+    },
+    Key {
+        flag: "max-relayed-event",
+        group: Group::Limits,
+        value_name: "SIZE",
+        help: "Largest event handed to clients",
+        kind: Kind::Size(|s| &mut s.hub.max_relayed_event, KIB..=8 * MIB),
+    },
+    Key {
+        flag: "event-log",
+        group: Group::Limits,
+        value_name: "SIZE",
+        help: "Memory for events that lagging clients have not read, shared by all",
+        kind: Kind::Size(|s| &mut s.hub.log_bytes, 64 * KIB..=GIB),
+    },
+    Key {
+        flag: "max-critical-lag",
+        group: Group::Limits,
+        value_name: "SIZE",
+        help: "Undelivered chat, alerts and deletions behind which a client is closed",
+        kind: Kind::Size(|s| &mut s.hub.max_critical_lag, 16 * KIB..=64 * MIB),
+    },
+    Key {
+        flag: "max-state-events",
+        group: Group::Limits,
+        value_name: "COUNT",
+        help: "Uids whose newest event is kept for newcomers",
+        kind: Kind::Count(|s| &mut s.hub.max_state_events, 1..=1_000_000),
+    },
+    Key {
+        flag: "max-state",
+        group: Group::Limits,
+        value_name: "SIZE",
+        help: "Memory for events kept for newcomers",
+        kind: Kind::Size(|s| &mut s.hub.max_state_bytes, 64 * KIB..=GIB),
+    },
+    Key {
+        flag: "max-emergencies",
+        group: Group::Limits,
+        value_name: "COUNT",
+        help: "Alerts that are repeated until cancelled",
+        kind: Kind::Count(|s| &mut s.hub.max_emergencies, 1..=10_000),
+    },
+];

@@ -1,0 +1,81 @@
+//! Why the server did not start, and the exit code that says so.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::config::ConfigError;
+
+/// What a script may rely on.
+pub(crate) mod exit {
+    /// Anything without a code of its own.
+    pub(crate) const OTHER: u8 = 1;
+    /// Wrong arguments or configuration.
+    pub(crate) const USAGE: u8 = 64;
+    /// An address cannot be listened on, or a server cannot be reached.
+    pub(crate) const UNAVAILABLE: u8 = 69;
+    /// A file or directory cannot be used.
+    pub(crate) const IO: u8 = 74;
+}
+
+/// Why a command ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{key}: cannot listen on {addr}: {}{}", reason(source), hint(key, source))]
+    Bind { key: &'static str, addr: SocketAddr, source: io::Error },
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("data_dir: {} cannot be used; it must be a directory that this user can write to", path.display())]
+    DataDir { path: PathBuf, source: io::Error },
+    #[error(
+        "no TinyCoT server answers on {addr}; start one with `tinycot serve`, or name its admin address with --admin"
+    )]
+    NoServer { addr: SocketAddr, source: io::Error },
+    #[error("the relay ended without being asked to")]
+    RelayEnded,
+    #[error("{0}")]
+    Server(String),
+    #[error("{doing}")]
+    System { doing: &'static str, source: io::Error },
+}
+
+impl Failure {
+    /// The code to exit with.
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Bind { .. } | Self::NoServer { .. } => exit::UNAVAILABLE,
+            Self::Config(ConfigError::Problems(_)) => exit::USAGE,
+            Self::Config(ConfigError::Read { .. }) | Self::DataDir { .. } | Self::System { .. } => {
+                exit::IO
+            }
+            Self::RelayEnded | Self::Server(_) => exit::OTHER,
+        })
+    }
+}
+
+fn reason(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => "the port is taken",
+        io::ErrorKind::AddrNotAvailable => "no interface of this machine has this address",
+        io::ErrorKind::PermissionDenied => "not permitted",
+        _ => "the system refuses",
+    }
+}
+
+fn hint(key: &str, source: &io::Error) -> String {
+    let flag = key.replace('_', "-");
+    match source.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "; another TinyCoT or TAK server may be running (`ss -ltnp` shows who): stop it, or \
+             choose another port with --{flag}"
+        ),
+        io::ErrorKind::AddrNotAvailable => {
+            format!("; choose one of its addresses, or 0.0.0.0 for all, with --{flag}")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("; ports below 1024 need a privilege: choose a higher one with --{flag}")
+        }
+        _ => String::new(),
+    }
+}
