@@ -1,0 +1,447 @@
+//! Cuts a byte stream into validated events.
+
+mod between;
+
+use memchr::{memchr2, memmem};
+
+use self::between::Between;
+use crate::header::Header;
+use crate::mend::mend;
+use crate::reject::{FrameError, Reject, RejectCode};
+use crate::scan::{Document, END_TAG, Scanner};
+use crate::walk::{Root, Step, Walk};
+
+/// Cuts one connection's byte stream into validated events, however it is split into reads.
+///
+/// ```text
+///                      first `</event>` found
+///            `<event`   and the scan agrees
+///  Between ───────────► Event ──────────────► Item::Event ──► Between
+///     │  │                │ the scan fails, or no end where one could be
+///     │  │ `<auth`        ▼
+///     │  └────────────► Walk ──► end found: scan, rewrite if need be, Event or Rejected
+///     │ `<?` `<!--`
+///     └───────────────► Skip ──► Between
+/// ```
+///
+/// Between events, blanks, byte-order marks, declarations, comments and instructions are skipped
+/// silently, an `<auth>` document is reported as [`Item::Auth`], and anything else is junk: one
+/// [`Item::Rejected`] for each run of it, and for each stray `</event>`. A bad event costs only
+/// itself. Where a broken event ends, and why nobody can smuggle an event in inside another one's
+/// text, is in the notes of the `walk` module.
+///
+/// The deframer holds only the bytes of an unfinished event: at most [`Limits::event`] and one
+/// read. When there are none it owns no memory.
+///
+/// [`Limits::event`]: crate::Limits::event
+///
+/// # Examples
+///
+/// ```
+/// use cot_core::{Deframer, Item, Limits, Scanner};
+///
+/// let mut scanner = Scanner::new(Limits::default());
+/// let mut deframer = Deframer::new();
+/// let mut uids = Vec::new();
+/// for read in [
+///     &b"<event uid='A' type='a-f-G' time='' stale=''><point lat='1' lo"[..],
+///     &b"n='2'/></event>\n"[..],
+/// ] {
+///     deframer.feed(&mut scanner, read, &mut |item| {
+///         if let Item::Event(header) = item {
+///             uids.push(header.uid().to_cow().into_owned());
+///         }
+///     })?;
+/// }
+/// assert_eq!(uids, ["A"]);
+/// # Ok::<(), cot_core::FrameError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Deframer {
+    /// What was not consumed yet: nothing, or the start of a document.
+    buf: Vec<u8>,
+    mode: Mode,
+    between: Between,
+    /// Why the stream ended, if it did.
+    failed: Option<FrameError>,
+}
+
+/// One thing found in the stream.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Item<'a> {
+    /// A login document, which was skipped.
+    Auth,
+    /// An event that may be relayed.
+    Event(Header<'a>),
+    /// Something that may not, and why.
+    Rejected(Reject),
+}
+
+/// What the bytes from the start of the buffer on are.
+#[derive(Clone, Debug, Default)]
+enum Mode {
+    /// Not known yet.
+    #[default]
+    Between,
+    /// An event; no `</event>` ends in its first `searched` bytes.
+    Event { searched: usize },
+    /// A document whose end has to be found by walking.
+    Walk(Walk),
+    /// A declaration, comment or instruction of which `skipped` bytes are gone already.
+    Skip { what: Skip, skipped: usize },
+}
+
+/// What can be skipped between events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Skip {
+    Comment,
+    Declaration,
+    Instruction,
+}
+
+impl Deframer {
+    /// A deframer at the start of a stream. Allocates nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in one read and calls `sink` for each item that it completes, in order.
+    ///
+    /// Events that lie whole in `read` are not copied; of an event that was begun earlier only
+    /// the missing part is.
+    ///
+    /// # Errors
+    ///
+    /// When the stream cannot go on; items before that have been given to `sink`. The connection
+    /// is to be closed. Every further call returns the same error.
+    pub fn feed<F>(
+        &mut self,
+        scanner: &mut Scanner,
+        read: &[u8],
+        sink: &mut F,
+    ) -> Result<(), FrameError>
+    where
+        F: FnMut(Item<'_>) + ?Sized,
+    {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let result = self.take_in(scanner, read, sink);
+        if let Err(error) = result {
+            self.failed = Some(error);
+            self.buf = Vec::new();
+        }
+        result
+    }
+
+    /// Bytes held of an unfinished event. Zero between events.
+    pub fn pending(&self) -> usize {
+        self.buf.len()
+    }
+
+    fn take_in<F>(
+        &mut self,
+        scanner: &mut Scanner,
+        mut read: &[u8],
+        sink: &mut F,
+    ) -> Result<(), FrameError>
+    where
+        F: FnMut(Item<'_>) + ?Sized,
+    {
+        while !self.buf.is_empty() && !read.is_empty() {
+            let (part, rest) = read.split_at(self.wanted(scanner, read));
+            read = rest;
+            let mut buf = core::mem::take(&mut self.buf);
+            append(&mut buf, part, scanner.limits().event_bytes());
+            let used = self.cut(scanner, &buf, sink)?;
+            buf.drain(..used);
+            if buf.is_empty() {
+                scanner.keep_spare(buf);
+            } else {
+                self.buf = buf;
+            }
+        }
+        if !read.is_empty() {
+            let used = self.cut(scanner, read, sink)?;
+            let rest = read.get(used..).unwrap_or_default();
+            if !rest.is_empty() {
+                self.buf = scanner.take_spare();
+                append(&mut self.buf, rest, scanner.limits().event_bytes());
+            }
+        }
+        Ok(())
+    }
+
+    /// How much of `read` to put behind the kept bytes: as little as may complete the event, so
+    /// that the rest need not be copied.
+    fn wanted(&self, scanner: &Scanner, read: &[u8]) -> usize {
+        match self.mode {
+            Mode::Event { .. } => {}
+            Mode::Between | Mode::Skip { .. } => return read.len().min(64),
+            Mode::Walk(_) => return read.len().min(4096),
+        }
+        // An end tag that is split between the kept bytes and the read.
+        const SPLIT: usize = END_TAG.len() - 1;
+        let kept = self.buf.get(self.buf.len().saturating_sub(SPLIT)..).unwrap_or_default();
+        let head = read.get(..SPLIT.min(read.len())).unwrap_or_default();
+        let mut seam = [0; 2 * SPLIT];
+        for (slot, &byte) in seam.iter_mut().zip(kept.iter().chain(head)) {
+            *slot = byte;
+        }
+        let seam = seam.get(..kept.len() + head.len()).unwrap_or_default();
+        match seam.windows(END_TAG.len()).position(|window| window == END_TAG) {
+            Some(at) => at + END_TAG.len() - kept.len(),
+            None => scanner.find_end(read).unwrap_or(read.len()),
+        }
+    }
+
+    /// Gives out every item that is complete in `window`; returns how much of it is used up.
+    fn cut<F>(
+        &mut self,
+        scanner: &mut Scanner,
+        window: &[u8],
+        sink: &mut F,
+    ) -> Result<usize, FrameError>
+    where
+        F: FnMut(Item<'_>) + ?Sized,
+    {
+        let mut at = 0;
+        loop {
+            let rest = window.get(at..).unwrap_or_default();
+            let used = match &mut self.mode {
+                Mode::Between => self.between(rest, sink)?,
+                Mode::Event { searched } => {
+                    let searched = *searched;
+                    self.event(scanner, rest, searched, sink)
+                }
+                Mode::Walk(_) => self.walk(scanner, rest, sink)?,
+                Mode::Skip { what, skipped } => {
+                    let (what, skipped) = (*what, *skipped);
+                    self.skip(scanner, rest, what, skipped, sink)?
+                }
+            };
+            match used {
+                Used::Go(used) => at += used,
+                Used::Wait(used) => return Ok(at + used),
+            }
+        }
+    }
+
+    fn between<F>(&mut self, rest: &[u8], sink: &mut F) -> Result<Used, FrameError>
+    where
+        F: FnMut(Item<'_>) + ?Sized,
+    {
+        let (used, found) = self.between.find(rest)?;
+        match found {
+            between::Found::Nothing => return Ok(Used::Wait(used)),
+            between::Found::Event => self.mode = Mode::Event { searched: 0 },
+            between::Found::Auth => self.mode = Mode::Walk(Walk::new(Root::Auth)),
+            between::Found::Skip(what) => self.mode = Mode::Skip { what, skipped: 0 },
+            between::Found::Rejected(code) => sink(Item::Rejected(Reject::new(code, 0))),
+            between::Found::Doctype => {
+                sink(Item::Rejected(Reject::new(RejectCode::Doctype, 0)));
+                return Err(FrameError::Doctype);
+            }
+        }
+        Ok(Used::Go(used))
+    }
+
+    /// The fast way: the first `</event>` is the end, and the scan agrees.
+    fn event<F>(
+        &mut self,
+        scanner: &mut Scanner,
+        rest: &[u8],
+        searched: usize,
+        sink: &mut F,
+    ) -> Used
+    where
+        F: FnMut(Item<'_>) + ?Sized,
+    {
+        let limit = scanner.limits().event_bytes();
+        let within = rest.get(..limit).unwrap_or(rest);
+        let end = scanner.find_end(within.get(searched..).unwrap_or_default());
+        let Some(end) = end.map(|end| searched + end) else {
+            if rest.len() > limit || may_end_oddly(rest) {
+                self.mode = Mode::Walk(Walk::new(Root::Event));
+                return Used::Go(0);
+            }
+            self.mode = Mode::Event { searched: (rest.len() + 1).saturating_sub(END_TAG.len()) };
+            return Used::Wait(0);
+        };
+        match scanner.document(within.get(..end).unwrap_or_default()) {
+            Ok(document) => {
+                self.mode = Mode::Between;
+                Used::Go(emit(scanner, document, sink))
+            }
+            Err(_) => {
+                self.mode = Mode::Walk(Walk::new(Root::Event));
+                Used::Go(0)
+            }
+        }
+    }
+
+    /// The slow way: walk to where the document really ends, then scan that.
+    fn walk<F>(
+        &mut self,
+        scanner: &mut Scanner,
+        rest: &[u8],
+        sink: &mut F,
+    ) -> Result<Used, FrameError>
+    where
+        F: FnMut(Item<'_>) + ?Sized,
+    {
+        let Mode::Walk(walk) = &mut self.mode else {
+            return Ok(Used::Go(0));
+        };
+        let limit = scanner.limits().event_bytes();
+        let root = walk.root();
+        let step = walk.run(rest.get(..limit).unwrap_or(rest));
+        let used = match step {
+            Step::More if rest.len() > limit => return Err(FrameError::TooLong { limit }),
+            Step::More => return Ok(Used::Wait(0)),
+            Step::Doctype => {
+                sink(Item::Rejected(Reject::new(RejectCode::Doctype, 0)));
+                return Err(FrameError::Doctype);
+            }
+            Step::Embedded => {
+                sink(Item::Rejected(Reject::new(RejectCode::NestedEvent, 0)));
+                return Err(FrameError::NestedEvent);
+            }
+            Step::Restart(at) => {
+                sink(Item::Rejected(Reject::new(RejectCode::Truncated, at)));
+                at
+            }
+            Step::End(end) if root == Root::Auth => {
+                sink(Item::Auth);
+                end
+            }
+            Step::End(end) => match scanner.document(rest.get(..end).unwrap_or_default()) {
+                Ok(document) => emit(scanner, document, sink),
+                Err(reject) => {
+                    sink(Item::Rejected(reject));
+                    end
+                }
+            },
+        };
+        self.mode = Mode::Between;
+        Ok(Used::Go(used))
+    }
+
+    /// Skips a declaration, comment or instruction without keeping it.
+    fn skip<F>(
+        &mut self,
+        scanner: &Scanner,
+        rest: &[u8],
+        what: Skip,
+        skipped: usize,
+        sink: &mut F,
+    ) -> Result<Used, FrameError>
+    where
+        F: FnMut(Item<'_>) + ?Sized,
+    {
+        let found = match what {
+            Skip::Comment => memmem::find(rest, b"-->").map(|at| at + 3),
+            Skip::Instruction => memmem::find(rest, b"?>").map(|at| at + 2),
+            Skip::Declaration => match declaration_end(rest) {
+                Ok(found) => found,
+                Err(at) => {
+                    // A declaration has no `<`: this one broke off.
+                    sink(Item::Rejected(Reject::new(RejectCode::Junk, 0)));
+                    self.mode = Mode::Between;
+                    return Ok(Used::Go(at));
+                }
+            },
+        };
+        if let Some(end) = found {
+            self.mode = Mode::Between;
+            return Ok(Used::Go(end));
+        }
+        // The first two bytes of an end may be there already.
+        let gone = rest.len().saturating_sub(2);
+        let limit = scanner.limits().event_bytes();
+        if skipped + gone > limit {
+            return Err(FrameError::TooLong { limit });
+        }
+        self.mode = Mode::Skip { what, skipped: skipped + gone };
+        Ok(Used::Wait(gone))
+    }
+}
+
+/// How much of the window a step has used up.
+enum Used {
+    /// Go on behind it.
+    Go(usize),
+    /// The rest needs more bytes.
+    Wait(usize),
+}
+
+/// Gives out a validated event, rewritten if other readers would misread it. Returns how many
+/// bytes of the stream it took.
+fn emit<F>(scanner: &mut Scanner, document: Document<'_>, sink: &mut F) -> usize
+where
+    F: FnMut(Item<'_>) + ?Sized,
+{
+    let len = document.len();
+    if scanner.is_ambiguous(&document) {
+        emit_mended(scanner, document.header.as_str(), sink);
+    } else {
+        sink(Item::Event(document.header));
+    }
+    len
+}
+
+#[cold]
+#[inline(never)]
+fn emit_mended<F>(scanner: &mut Scanner, text: &str, sink: &mut F)
+where
+    F: FnMut(Item<'_>) + ?Sized,
+{
+    let limit = scanner.limits().event_bytes();
+    let mut buf = scanner.take_mended();
+    if mend(text, limit, &mut buf) {
+        match scanner.document(&buf) {
+            Ok(document) => sink(Item::Event(document.header)),
+            Err(reject) => sink(Item::Rejected(reject)),
+        }
+    } else {
+        sink(Item::Rejected(Reject::new(RejectCode::TooLong, limit)));
+    }
+    scanner.keep_mended(buf);
+}
+
+/// Whether the bytes so far may be a whole event without an `</event>`: they end in `/>`, or in
+/// `</event` with blanks before the `>`. Then it must not have to wait for the next event.
+fn may_end_oddly(rest: &[u8]) -> bool {
+    let Some(tag) = rest.trim_ascii_end().strip_suffix(b">") else {
+        return false;
+    };
+    tag.ends_with(b"/") || tag.trim_ascii_end().ends_with(b"</event")
+}
+
+/// The offset after a declaration's `?>`, if it has arrived; as an error the offset of a `<`
+/// before that.
+fn declaration_end(rest: &[u8]) -> Result<Option<usize>, usize> {
+    let mut from = 1;
+    while let Some(skipped) = memchr2(b'<', b'>', rest.get(from..).unwrap_or_default()) {
+        let at = from + skipped;
+        if rest.get(at) == Some(&b'<') {
+            return Err(at);
+        }
+        if rest.get(at - 1) == Some(&b'?') {
+            return Ok(Some(at + 1));
+        }
+        from = at + 1;
+    }
+    Ok(None)
+}
+
+/// Appends without letting the buffer grow to twice of what an event may need.
+fn append(buf: &mut Vec<u8>, part: &[u8], limit: usize) {
+    let needed = buf.len() + part.len();
+    if needed > buf.capacity() {
+        let doubled = (2 * buf.capacity()).min(limit + 1);
+        buf.reserve_exact(needed.max(doubled) - buf.len());
+    }
+    buf.extend_from_slice(part);
+}
