@@ -1,7 +1,8 @@
 //! Real events and streams. Skipped, with a line that says so, where the corpus is not at hand.
 
-use std::fs;
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use cot_core::{Deframer, FrameError, Item, Limits, RejectCode, Scanner};
