@@ -12,6 +12,12 @@ impl ClientId {
     pub fn as_u64(self) -> u64 {
         self.0
     }
+
+    /// Place in tables of connections that are open now.
+    pub(crate) fn slot(self) -> usize {
+        // The lower half, by construction.
+        (self.0 & u64::from(u32::MAX)) as usize
+    }
 }
 
 /// Transport facts of a connection.

@@ -97,6 +97,8 @@ reasons! {
     }
 }
 
+impl std::error::Error for RefuseReason {}
+
 /// One counter per reason.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PerReason<R> {

@@ -35,14 +35,6 @@ use crate::{RefuseReason, Scope, Stats, TeamInfo};
 pub use self::accept::serve;
 pub use self::driver::Driver;
 
-/// A connection was not admitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("connection refused: {reason}")]
-pub struct Refused {
-    /// Why.
-    pub reason: RefuseReason,
-}
-
 /// A running relay. Clones share it; its driver ends when the last one is gone.
 #[derive(Clone, Debug)]
 pub struct Relay {
@@ -79,12 +71,11 @@ impl Relay {
     /// # Cancel safety
     ///
     /// Dropping the future ends the connection as if the peer had closed it.
-    pub async fn attach<S>(&self, io: S, peer: Peer) -> Result<CloseReason, Refused>
+    pub async fn attach<S>(&self, io: S, peer: Peer) -> Result<CloseReason, RefuseReason>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let admitted = self.shared.shell().hub.handle_connect(self.shared.clock.now(), peer);
-        let id = admitted.map_err(|reason| Refused { reason })?;
+        let id = self.shared.shell().hub.handle_connect(self.shared.clock.now(), peer)?;
         self.shared.end_turn();
         Ok(Connection::new(io, id, self.clone()).await)
     }

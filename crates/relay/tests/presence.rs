@@ -23,7 +23,7 @@ fn item_41_several_uids_on_one_connection_and_several_connections_of_one_uid() {
     sim.say(gateway, sa("G2", "GATE-2", ""));
     let (old, new) = (sim.join("P", "PHONE", ""), sim.join("P", "PHONE", ""));
     let alpha = sim.join("A", "ALPHA", "");
-    [gateway, old, new].iter().for_each(|&id| drop(sim.take(id)));
+    [gateway, old, new, alpha].iter().for_each(|&id| drop(sim.take(id)));
     sim.say(alpha, directed("X", "b-t-f", &[dest("callsign", "GATE-2"), dest("uid", "P")]));
     assert_eq!(sim.uids(gateway), ["X"]);
     assert_eq!(sim.uids(new), ["X"], "the newest connection is never left out");

@@ -213,7 +213,7 @@ fn play(sim: &mut Sim, model: &mut Model, step: &Step) -> Option<(ClientId, Stri
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     /// Isolation and completeness against the naive router.
     #[test]

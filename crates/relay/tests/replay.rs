@@ -133,8 +133,6 @@ fn the_memory_for_newcomers_is_bounded_and_the_oldest_goes_first() {
     let mut sim = Sim::new(config);
     let alpha = sim.listener();
     (0..25).for_each(|i| sim.say(alpha, marker(&format!("M{i}"))));
-    let late = sim.listener();
-    drop(late);
     let stats = sim.hub.stats();
     assert_eq!((stats.state_events, stats.state_evicted), (10, 15));
     let bravo = sim.join("B", "BRAVO", "");

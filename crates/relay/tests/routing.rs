@@ -43,7 +43,7 @@ fn item_13_nothing_stands_between_events_and_no_declaration_before_them() {
 fn item_49_50_every_kind_of_dest_is_served_once_each_and_nobody_else() {
     let (mut sim, [alpha, bravo, charlie]) = trio();
     let delta = sim.join("D", "DELTA", "Cyan");
-    sim.take(delta);
+    [alpha, delta, bravo, charlie].iter().for_each(|&id| drop(sim.take(id)));
     let dests = [dest("callsign", "BRAVO"), dest("uid", "B"), dest("uid", "C")];
     sim.say(alpha, directed("X", "b-t-f", &dests));
     assert_eq!(sim.uids(bravo), ["X"]);

@@ -159,7 +159,6 @@ impl Hub {
         if said(contact.callsign).and(said(contact.endpoint)).is_none() {
             return;
         }
-        let cow = |text: Option<Text<'a>>| text.map(Text::to_cow).unwrap_or_default();
         let group = header.group();
         let uid = header.uid().to_cow();
         let (callsign, endpoint) = (cow(contact.callsign), cow(contact.endpoint));
@@ -333,6 +332,10 @@ impl Hub {
 fn validity_ms(header: &Header<'_>) -> u64 {
     let span = header.stale_ms().zip(header.time_ms().or(header.start_ms()));
     span.map_or(0, |(stale, time)| u64::try_from(stale.saturating_sub(time)).unwrap_or(0))
+}
+
+fn cow(text: Option<Text<'_>>) -> std::borrow::Cow<'_, str> {
+    text.map(Text::to_cow).unwrap_or_default()
 }
 
 fn flow_tag_name(server: &str) -> String {

@@ -15,13 +15,6 @@ use crate::reason::{CloseReason, Reason, RefuseReason};
 /// The server's own events come from here, and reach every client.
 pub(super) const SERVER: ClientId = ClientId(0);
 
-impl ClientId {
-    pub(super) fn slot(self) -> usize {
-        // The lower half, by construction.
-        (self.0 & u64::from(u32::MAX)) as usize
-    }
-}
-
 impl Hub {
     /// Admits a connection.
     ///
@@ -153,6 +146,10 @@ impl Hub {
 
     /// Tells `audience` that a uid is gone, and newcomers nothing of it any more.
     fn announce_gone(&mut self, now: Now, scope: TeamId, audience: Mask, uid: &Arc<str>, kind: &str) {
+        if self.is_draining {
+            // Everyone is about to be gone, and nobody is to wait for word of it.
+            return;
+        }
         self.forget(self.scope_of(scope), uid);
         let event_uid = format!("{uid}-gone-{}", now.unix_ms);
         let notice = build::disconnect_notice(&event_uid, uid, kind, now.unix_ms).to_xml();

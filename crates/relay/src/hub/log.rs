@@ -140,10 +140,6 @@ impl Log {
         self.open_pos = self.end_pos;
     }
 
-    pub(crate) fn entry(&self, seq: Seq) -> Option<&Entry> {
-        self.entries.get(usize::try_from(seq.checked_sub(self.first)?).ok()?)
-    }
-
     /// The tail's entries from `seq` on, with their seqs.
     pub(crate) fn entries_from(&self, seq: Seq) -> impl Iterator<Item = (Seq, &Entry)> {
         let seq = seq.max(self.first);

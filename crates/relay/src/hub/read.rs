@@ -345,7 +345,7 @@ impl Walk<'_> {
 }
 
 fn flush(run: &mut std::ops::Range<usize>, block: &Bytes, batch: &mut Batch) {
-    if !run.is_empty() {
+    if run.start < run.end {
         batch.push(block.slice(run.clone()));
     }
     *run = 0..0;

@@ -56,7 +56,7 @@ pub async fn serve(
                 tokio::spawn(async move {
                     match relay.attach(stream, Peer::new(addr)).await {
                         Ok(reason) => tracing::debug!(%addr, %reason, "connection ended"),
-                        Err(refused) => tracing::debug!(%addr, %refused, "connection refused"),
+                        Err(reason) => tracing::debug!(%addr, %reason, "connection refused"),
                     }
                 });
             }

@@ -1,5 +1,10 @@
 //! A small vocabulary for tests of the hub: a virtual clock, scripted clients, no sockets.
-#![allow(dead_code, clippy::allow_attributes_without_reason, clippy::allow_attributes)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::allow_attributes,
+    reason = "each test binary uses its own part"
+)]
 
 use std::collections::BTreeMap;
 
