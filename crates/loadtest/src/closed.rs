@@ -24,6 +24,8 @@ pub(crate) struct Closed {
     /// Senders that may be able to send, each once.
     ready: Vec<usize>,
     is_ready: Vec<bool>,
+    /// Events that each sender sends at most.
+    most: u32,
     /// If given, so many things are reported in turn by the first client.
     uids: Option<u32>,
     text: Vec<u8>,
@@ -50,10 +52,16 @@ impl Closed {
             sent_ns: vec![0; clients],
             ready: (0..senders).collect(),
             is_ready: vec![true; clients],
+            most: u32::MAX - 1,
             uids,
             text: Vec::new(),
             hearers,
         }
+    }
+
+    /// Ends after `most` events of each sender.
+    pub(crate) fn up_to(self, most: u32) -> Self {
+        Self { most, ..self }
     }
 
     fn slot(&mut self, sender: usize, seq: u32) -> &mut Slot {
@@ -104,7 +112,7 @@ impl Pace for Closed {
                     break;
                 }
                 let left = self.hearers[sender];
-                if seq + 1 == u32::MAX || left == 0 || text.len() > 64 * 1024 {
+                if seq == self.most || left == 0 || text.len() > 64 * 1024 {
                     break;
                 }
                 *self.slot(sender, seq) = Slot { seq, left };

@@ -91,4 +91,20 @@ pub enum LoadError {
         /// The server.
         target: SocketAddr,
     },
+
+    /// What a publisher reported did not reach the others.
+    #[error(
+        "{delivered} of {due} deliveries of {uids} things came, and then none for {waited:.0?}; \
+         a server that drops them has nothing to replay"
+    )]
+    Unfilled {
+        /// Deliveries that came.
+        delivered: u64,
+        /// Deliveries that were due.
+        due: u64,
+        /// Things that were reported.
+        uids: u32,
+        /// Time without a delivery.
+        waited: Duration,
+    },
 }

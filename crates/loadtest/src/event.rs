@@ -72,24 +72,15 @@ impl Template {
         let now = Timestamp::now();
         let stale = now.saturating_add(lasts).unwrap_or(now);
         let stale = stale.saturating_add(MARGIN).unwrap_or(stale);
-        let callsign = match who.kind {
-            Kind::Client => format!("LOAD-{}", who.number),
-            Kind::Thing => format!("THING-{}", who.number),
-            Kind::Visitor => format!("VISIT-{}", who.number),
-        };
-        let team = team_name(who.team);
         // A spiral around a meadow, so that a map shows where load comes from.
         let step = f64::from(who.number % 10_000);
         let (lat, lon) = (47.0 + step * 0.0001, 11.0 + step.sqrt() * 0.001);
+        let detail = detail(who);
         let head = format!(
             "<event version=\"2.0\" uid=\"{uid}\" type=\"a-f-G-U-C\" time=\"{now:.3}\" \
              start=\"{now:.3}\" stale=\"{stale:.3}\" how=\"m-g\" access=\"Undefined\">\
              <point lat=\"{lat:.7}\" lon=\"{lon:.7}\" hae=\"712.301\" ce=\"9.9\" le=\"9999999.0\"/>\
-             <detail><takv os=\"34\" version=\"5.4.0.11\" device=\"GENERATOR\" platform=\"ATAK-CIV\"/>\
-             <contact endpoint=\"*:-1:stcp\" callsign=\"{callsign}\"/><uid Droid=\"{callsign}\"/>\
-             <precisionlocation altsrc=\"GPS\" geopointsrc=\"GPS\"/>\
-             <__group role=\"Team Member\" name=\"{team}\"/><status battery=\"87\"/>\
-             <track course=\"283.37\" speed=\"1.25\"/><remarks>"
+             <detail>{detail}<track course=\"283.37\" speed=\"1.25\"/><remarks>"
         );
         let tail = "</remarks></detail></event>";
         let mut bytes = head.into_bytes();
@@ -153,6 +144,23 @@ fn uid(who: Who) -> String {
     format!("ANDROID-{:04x}{kind:x}{:011x}", who.run, who.number)
 }
 
+/// What tells who it is. Things have no endpoint, as nobody can write to them.
+fn detail(who: Who) -> String {
+    let Who { number, .. } = who;
+    let callsign = match who.kind {
+        Kind::Client => format!("LOAD-{number}"),
+        Kind::Thing => return format!("<contact callsign=\"THING-{number}\"/>"),
+        Kind::Visitor => format!("VISIT-{number}"),
+    };
+    let team = team_name(who.team);
+    format!(
+        "<takv os=\"34\" version=\"5.4.0.11\" device=\"GENERATOR\" platform=\"ATAK-CIV\"/>\
+         <contact endpoint=\"*:-1:stcp\" callsign=\"{callsign}\"/><uid Droid=\"{callsign}\"/>\
+         <precisionlocation altsrc=\"GPS\" geopointsrc=\"GPS\"/>\
+         <__group role=\"Team Member\" name=\"{team}\"/><status battery=\"87\"/>"
+    )
+}
+
 fn team_name(team: u32) -> String {
     let index = usize::try_from(team).unwrap_or(usize::MAX);
     TEAMS
@@ -174,6 +182,8 @@ mod tests {
         for (number, team) in [(0, 0), (9, 13), (10_000, 99), (65_534, 4_000_000_000)] {
             assert_eq!(template(number, team).stamped(1, 2).len(), LEN);
         }
+        let thing = Who { run: 7, number: 999_999, kind: Kind::Thing, team: 0 };
+        assert_eq!(Template::new(thing, 0, SignedDuration::ZERO).stamped(1, 2).len(), LEN);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::tally::Tally;
 use crate::{LoadError, Plan, Progress};
 
 /// Connections that are under way at once, so that no listener's queue overflows.
-const CONNECTING: usize = 64;
+pub(crate) const CONNECTING: usize = 64;
 
 /// Time after which a client that is not known to everyone makes itself known again. Nanoseconds.
 const AGAIN_NS: u64 = 500_000_000;
@@ -27,6 +27,8 @@ pub(crate) struct Fleet {
     pub(crate) templates: Vec<Template>,
     /// Which run this is, in marks and uids.
     pub(crate) run: u16,
+    /// The team of each client, all zero where everyone hears everyone.
+    pub(crate) teams: Vec<u32>,
     /// Clients that will stop reading.
     pub(crate) stalling: Vec<usize>,
     /// Per client, how many clients must get what it sends.
@@ -52,8 +54,7 @@ impl Fleet {
         let team = |client: u32| client % plan.teams;
         let who = |number| Who { run, number, kind: Kind::Client, team: team(number) };
         connect(&mut swarm, clients, &who, &stalls, watch)?;
-        let span = plan.warmup + plan.measure + plan.patience;
-        let lasts = SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
+        let lasts = lasts(plan);
         let templates = (0..clients)
             .map(|number| Template::new(who(number), as_sender(number), lasts))
             .collect();
@@ -69,6 +70,7 @@ impl Fleet {
             tally,
             templates,
             run,
+            teams: teams.clone(),
             stalling,
             hearers,
             stalled_closed: 0,
@@ -76,6 +78,20 @@ impl Fleet {
         };
         fleet.meet(plan, &teams, watch)?;
         Ok(fleet)
+    }
+
+    /// Makes the first client report things from now on, and no longer itself.
+    pub(crate) fn report_things(&mut self, plan: &Plan) {
+        let who = Who { run: self.run, number: 0, kind: Kind::Thing, team: 0 };
+        if let Some(first) = self.templates.first_mut() {
+            *first = Template::new(who, 0, lasts(plan));
+        }
+    }
+
+    /// Forgets all figures.
+    pub(crate) fn forget(&mut self) {
+        let Tally { counts, .. } = &self.tally;
+        self.tally = Tally::new(self.run, self.teams.clone(), counts.clone());
     }
 
     /// Makes the clients that will stall do so.
@@ -158,6 +174,12 @@ impl Fleet {
         }
         Ok(())
     }
+}
+
+/// How long reports are valid: the whole run at least.
+pub(crate) fn lasts(plan: &Plan) -> SignedDuration {
+    let span = plan.warmup + plan.measure + 4 * plan.patience;
+    SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX)
 }
 
 /// The number of a client as the sender in marks; plans have fewer clients than that has room for.

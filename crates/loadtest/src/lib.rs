@@ -20,17 +20,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod alarm;
+mod churn;
 mod clock;
 mod closed;
 mod error;
 mod event;
 mod fleet;
+mod idle;
 mod ledger;
 mod marker;
 mod open;
 mod plan;
 mod probe;
 mod progress;
+mod replay;
 mod report;
 mod scan;
 mod steady;
@@ -58,9 +62,12 @@ use progress::Watch;
 pub fn run(plan: &Plan, progress: &mut dyn FnMut(&Progress)) -> Result<Report, LoadError> {
     plan.check()?;
     let mut watch = Watch::new(progress);
+    let mut fleet = Fleet::gather(plan, &mut watch)?;
+    if plan.uids.is_some() {
+        fleet.report_things(plan);
+    }
     match plan.scenario {
         Scenario::Closed { window } => {
-            let mut fleet = Fleet::gather(plan, &mut watch)?;
             let mut pace = Closed::new(window, fleet.hearers.clone(), plan.uids);
             let report = steady::run(plan, &mut fleet, &mut pace, &mut watch)?;
             Ok(Report {
@@ -69,16 +76,15 @@ pub fn run(plan: &Plan, progress: &mut dyn FnMut(&Progress)) -> Result<Report, L
             })
         }
         Scenario::Open { rate } => {
-            let mut fleet = Fleet::gather(plan, &mut watch)?;
             let clients = fleet.templates.len();
             let mut pace = Open::new(fleet.swarm.now(), rate, clients, plan.uids);
             let report = steady::run(plan, &mut fleet, &mut pace, &mut watch)?;
             Ok(Report { scenario: format!("open loop, {rate} events/s each"), ..report })
         }
-        other => Err(LoadError::Plan {
-            key: "scenario",
-            rule: "only closed and open loops can be run yet",
-            value: format!("{other:?}"),
-        }),
+        Scenario::Churn { joins } => churn::run(plan, &mut fleet, joins, &mut watch),
+        Scenario::Replay { uids, newcomers } => {
+            replay::run(plan, &mut fleet, uids, newcomers, &mut watch)
+        }
+        Scenario::Idle { idle } => idle::run(plan, &mut fleet, idle, &mut watch),
     }
 }

@@ -35,7 +35,7 @@ pub struct Plan {
     /// Whether a client must hear its own team and nobody else. Defaults to false: everyone hears
     /// everyone, whatever the team.
     pub isolated: bool,
-    /// Clients that stop reading when the warm-up ends, but go on sending. Defaults to 0.
+    /// Clients that stop reading halfway through the warm-up, but go on sending. Defaults to 0.
     ///
     /// They are left out of every figure, and the figures of the others tell what they suffer.
     pub stalled: u32,

@@ -13,7 +13,7 @@ use crate::tally::Fresh;
 use crate::{LoadError, Plan, Progress};
 
 /// Longest wait of one turn, so that phases and progress are looked at. Nanoseconds.
-const TURN_NS: u64 = 50_000_000;
+pub(crate) const TURN_NS: u64 = 50_000_000;
 
 /// When events are sent.
 pub(crate) trait Pace {
@@ -47,6 +47,9 @@ pub(crate) fn run(
     let patience = nanos(plan.patience);
     let start = fleet.swarm.now();
     let begin = start + nanos(plan.warmup);
+    // Early enough that the buffers between are full when figures are taken.
+    let stall = start + nanos(plan.warmup / 2);
+    let mut is_stalled = false;
     let end = begin + nanos(plan.measure);
     fleet.tally.begin_ns = begin;
     fleet.tally.end_ns = end;
@@ -66,6 +69,9 @@ pub(crate) fn run(
         fleet.check_ended(plan)?;
         if before.is_none() && now >= begin {
             before = Some(Snapshot::take(probe)?);
+        }
+        if now >= stall && !is_stalled {
+            is_stalled = true;
             fleet.stall();
         }
         let deliveries = fleet.tally.ledger.counts().delivered;
@@ -83,14 +89,20 @@ pub(crate) fn run(
 
 /// Usage of the server and of this thread at one moment.
 #[derive(Debug, Clone, Copy, Default)]
-struct Snapshot {
+pub(crate) struct Snapshot {
     server: Option<Usage>,
     own_ns: Option<u64>,
 }
 
 impl Snapshot {
-    fn take(probe: Probe) -> Result<Self, LoadError> {
+    pub(crate) fn take(probe: Probe) -> Result<Self, LoadError> {
         Ok(Self { server: probe.usage()?, own_ns: own_cpu_ns() })
+    }
+
+    /// Processor time of this thread up to `after`, in cores over so many seconds.
+    pub(crate) fn cores(&self, after: &Self, seconds: f64) -> Option<f64> {
+        let (before, after) = self.own_ns.zip(after.own_ns)?;
+        Some(number(after.saturating_sub(before)) / 1e9 / seconds)
     }
 }
 
@@ -157,11 +169,6 @@ fn report(
     let tally = &fleet.tally;
     let counts = tally.ledger.counts();
     let seconds = plan.measure.as_secs_f64();
-    let server = before
-        .server
-        .zip(after.server)
-        .map(|(before, after)| server(before, after, peak, tally.measured));
-    let own = before.own_ns.zip(after.own_ns);
     Report {
         clients: plan.clients,
         stalled: plan.stalled,
@@ -181,22 +188,28 @@ fn report(
         others: tally.others,
         stalled_closed: fleet.stalled_closed,
         latency: Latency::of(&tally.latency),
-        generator_cores: own.map(|(before, after)| number(after - before) / 1e9 / seconds),
-        server,
+        generator_cores: before.cores(&after, seconds),
+        server: server(&before, &after, peak, tally.measured),
         ..Report::default()
     }
 }
 
 /// What the server used between two moments.
-fn server(before: Usage, after: Usage, peak: u64, deliveries: u64) -> Server {
+pub(crate) fn server(
+    before: &Snapshot,
+    after: &Snapshot,
+    peak: u64,
+    deliveries: u64,
+) -> Option<Server> {
+    let (before, after) = before.server.zip(after.server)?;
     let cpu_seconds = number(after.cpu_ns.saturating_sub(before.cpu_ns)) / 1e9;
     let per = if deliveries == 0 { 0.0 } else { cpu_seconds * 1e6 / number(deliveries) };
-    Server {
+    Some(Server {
         cpu_seconds,
         cpu_us_per_delivery: per,
         rss_before: before.rss,
         rss_after: after.rss,
         rss_peak: peak.max(before.rss).max(after.rss),
         rss_per_idle_client: None,
-    }
+    })
 }

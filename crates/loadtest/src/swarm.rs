@@ -9,6 +9,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::LoadError;
+use crate::alarm::Alarm;
 use crate::clock::{Clock, nanos};
 use crate::event::{self, Who};
 use crate::marker::Marker;
@@ -23,6 +24,9 @@ const STALLED_BUFFER: usize = 32 * 1024;
 /// Quiet time before the first ping, and between pings, as ATAK has them.
 const QUIET: Duration = Duration::from_secs(15);
 const PING_EVERY: Duration = Duration::from_millis(4500);
+
+/// How much later than its limit a poll may end.
+const COARSE: Duration = Duration::from_millis(2);
 
 /// How often clients are looked through for quiet ones.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -44,6 +48,7 @@ pub(crate) struct Arrival<'a> {
 #[derive(Debug)]
 pub(crate) struct Swarm {
     poll: Poll,
+    alarm: Alarm,
     events: Events,
     target: SocketAddr,
     clock: Clock,
@@ -82,8 +87,11 @@ enum State {
 
 impl Swarm {
     pub(crate) fn new(target: SocketAddr, clock: Clock) -> Result<Self, LoadError> {
+        let failed = |source| LoadError::Poll { source };
+        let poll = Poll::new().map_err(failed)?;
         Ok(Self {
-            poll: Poll::new().map_err(|source| LoadError::Poll { source })?,
+            alarm: Alarm::new(poll.registry()).map_err(failed)?,
+            poll,
             events: Events::with_capacity(1024),
             target,
             clock,
@@ -192,15 +200,17 @@ impl Swarm {
         until_ns: u64,
         mut on_arrival: impl FnMut(&Arrival<'_>),
     ) -> Result<(), LoadError> {
-        let wait = if self.readable.is_empty() {
-            // The system waits in whole milliseconds; the rest is spun, so that what is due is
-            // sent in time.
-            let left = until_ns.saturating_sub(self.clock.now());
-            Duration::from_millis(left / 1_000_000)
+        let poll_failed = |source| LoadError::Poll { source };
+        let left = Duration::from_nanos(until_ns.saturating_sub(self.clock.now()));
+        let wait = if left.is_zero() || !self.readable.is_empty() {
+            Some(Duration::ZERO)
+        } else if left > COARSE {
+            // Ends early rather than late; the caller comes again for the rest.
+            Some(left - COARSE)
         } else {
-            Duration::ZERO
+            self.alarm.set(left).map_err(poll_failed)?
         };
-        if let Err(source) = self.poll.poll(&mut self.events, Some(wait))
+        if let Err(source) = self.poll.poll(&mut self.events, wait)
             && source.kind() != ErrorKind::Interrupted
         {
             return Err(LoadError::Poll { source });
