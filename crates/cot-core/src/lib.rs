@@ -18,10 +18,21 @@ pub use reject::{FrameError, Reject, RejectCode};
 pub use scan::Scanner;
 pub use text::Text;
 
+pub mod build;
+pub mod detail;
+mod event;
+mod event_type;
 #[cfg(feature = "generate")]
 pub mod generate;
+mod parse_error;
+mod point;
 mod team;
 mod time;
+pub mod xml;
 
+pub use event::Event;
+pub use event_type::{Affiliation, Dimension, EventType};
+pub use parse_error::ParseError;
+pub use point::Point;
 pub use team::{DEFAULT_TEAM, ROLES, TEAMS};
 pub use time::{CotTime, TimeError};

@@ -1,0 +1,107 @@
+//! Words for types that are not things in the world.
+
+/// The words for `code`, or for the most special of its general cases that has some.
+pub(super) fn find(code: &str) -> Option<&'static str> {
+    let mut code = code;
+    loop {
+        if let Ok(at) = NAMES.binary_search_by_key(&code, |&(name, _)| name) {
+            return NAMES.get(at).map(|&(_, words)| words);
+        }
+        code = code.rsplit_once('-')?.0;
+        // Families alone say too little: the text itself says more.
+        if !code.contains('-') {
+            return None;
+        }
+    }
+}
+
+/// Sorted by code.
+pub(super) const NAMES: &[(&str, &str)] = &[
+    ("b-a-g", "geofence alert"),
+    ("b-a-o", "emergency alert"),
+    ("b-a-o-c", "custom alert"),
+    ("b-a-o-can", "emergency cancelled"),
+    ("b-a-o-opn", "in contact alert"),
+    ("b-a-o-pan", "ring the bell alert"),
+    ("b-a-o-tbl", "911 alert"),
+    ("b-d", "detection"),
+    ("b-d-a", "assessment"),
+    ("b-d-c", "chemical detection"),
+    ("b-d-n", "nuclear detection"),
+    ("b-e-r", "enemy report"),
+    ("b-f-t-a", "file transfer acknowledgement"),
+    ("b-f-t-r", "file transfer request"),
+    ("b-i", "imagery"),
+    ("b-i-v", "video"),
+    ("b-i-x-i", "quick picture"),
+    ("b-l", "alarm"),
+    ("b-m-p", "map point"),
+    ("b-m-p-c", "checkpoint"),
+    ("b-m-p-c-cp", "contact point"),
+    ("b-m-p-c-ip", "initial point"),
+    ("b-m-p-s-m", "spot marker"),
+    ("b-m-p-s-p-i", "sensor point of interest"),
+    ("b-m-p-s-p-loc", "camera"),
+    ("b-m-p-s-p-op", "observation point"),
+    ("b-m-p-t", "target point"),
+    ("b-m-p-w", "waypoint"),
+    ("b-m-p-w-GOTO", "go-to waypoint"),
+    ("b-m-r", "route"),
+    ("b-r", "report"),
+    ("b-r-f-h-c", "casualty evacuation request"),
+    ("b-t", "text message"),
+    ("b-t-f", "GeoChat message"),
+    ("b-t-f-d", "GeoChat delivered receipt"),
+    ("b-t-f-p", "GeoChat pending receipt"),
+    ("b-t-f-r", "GeoChat read receipt"),
+    ("b-t-f-s", "GeoChat undelivered notice"),
+    ("b-w", "weather"),
+    ("b-x-KmlStyle", "drawing style"),
+    ("t-b", "subscription"),
+    ("t-b-a", "subscription acknowledgement"),
+    ("t-b-c", "subscription cancelled"),
+    ("t-b-q", "subscription query"),
+    ("t-k", "strike task"),
+    ("t-k-d", "destroy task"),
+    ("t-m", "mensuration task"),
+    ("t-r", "relocate task"),
+    ("t-s", "surveillance task"),
+    ("t-s-v-e", "video surveillance task"),
+    ("t-u", "update request"),
+    ("t-x-a-m-Geofence", "geofence"),
+    ("t-x-c-f", "geospatial filter"),
+    ("t-x-c-i-d", "incognito off"),
+    ("t-x-c-i-e", "incognito on"),
+    ("t-x-c-m", "client metrics"),
+    ("t-x-c-t", "ping"),
+    ("t-x-c-t-r", "pong"),
+    ("t-x-d-d", "delete notice"),
+    ("t-x-g-c", "group change"),
+    ("t-x-m-c", "mission change"),
+    ("t-x-m-c-k", "mission keyword change"),
+    ("t-x-m-c-l", "mission log change"),
+    ("t-x-m-d", "mission deleted"),
+    ("t-x-m-i", "mission invitation"),
+    ("t-x-m-n", "mission created"),
+    ("t-x-m-r", "mission role change"),
+    ("t-x-takp-q", "protocol request"),
+    ("t-x-takp-r", "protocol response"),
+    ("t-x-takp-v", "protocol offer"),
+    ("u-d-c-c", "circle drawing"),
+    ("u-d-c-e", "ellipse drawing"),
+    ("u-d-f", "freeform drawing"),
+    ("u-d-f-m", "telestration"),
+    ("u-d-p", "point drawing"),
+    ("u-d-r", "rectangle drawing"),
+    ("u-d-v", "vehicle drawing"),
+    ("u-d-v-m", "vehicle model"),
+    ("u-r-b", "range and bearing"),
+    ("u-r-b-bullseye", "bullseye"),
+    ("u-r-b-c-c", "range rings"),
+    ("u-rb-a", "range and bearing line"),
+    ("y-a", "task acknowledged"),
+    ("y-c", "task completed"),
+    ("y-c-f", "task failed"),
+    ("y-c-s", "task succeeded"),
+    ("y-s", "task status"),
+];
