@@ -1,5 +1,6 @@
 //! Real events and streams. Skipped, with a line that says so, where the corpus is not at hand.
 
+#![expect(clippy::print_stdout, reason = "a skipped test says so")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
