@@ -4,14 +4,17 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, value_parser};
 
+use crate::bench::BenchArgs;
 use crate::config::{Group, KEYS, Key, RawSetting, Sources};
 use crate::view::{Table, View};
 
 /// What to do.
 #[derive(Debug)]
 pub(crate) enum Command {
+    /// Load a server.
+    Bench(Box<BenchArgs>),
     /// Verify the configuration and say what is in force.
     Check(Sources),
     /// Print the commented default configuration.
@@ -32,6 +35,7 @@ Examples:
   tinycot config > tinycot.toml               write the commented default configuration
   tinycot check --config tinycot.toml         verify it and say what is in force
   tinycot clients --watch                     who is connected, live
+  tinycot bench --target 127.0.0.1:8087       load a server and report
 
 Without a command, `tinycot` serves. Exit codes: 0 done, 64 usage or configuration, 69 an address
 cannot be used or no server answers, 74 a file cannot be used, 1 anything else.";
@@ -64,6 +68,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     }
     let matches = command().try_get_matches_from(args)?;
     Ok(match matches.subcommand() {
+        Some(("bench", matches)) => Command::Bench(Box::new(BenchArgs::from_arg_matches(matches)?)),
         Some(("check", matches)) => Command::Check(sources(matches)),
         Some(("clients", matches)) => Command::View(view(Table::Clients, matches)),
         Some(("config", _)) => Command::Config,
@@ -97,6 +102,7 @@ fn command() -> clap::Command {
         .subcommand(with_view(clap::Command::new("contacts")).about("Show who said who they are"))
         .subcommand(with_view(clap::Command::new("teams")).about("Show teams and who sees whom"))
         .subcommand(with_view(clap::Command::new("stats")).about("Show the server's counters"))
+        .subcommand(BenchArgs::augment_args(clap::Command::new("bench")))
 }
 
 fn with_settings(command: clap::Command) -> clap::Command {

@@ -3,6 +3,7 @@
 mod admin;
 mod announce;
 mod app;
+mod bench;
 mod cli;
 mod clock;
 mod config;
@@ -33,10 +34,11 @@ fn main() -> ExitCode {
         }
     };
     let done = match command {
+        Command::Bench(args) => return bench::run(&args),
         Command::Check(sources) => config::load(sources, env::vars_os())
             .map_err(Failure::from)
-            .and_then(|loaded| report::print(&report::check(&loaded))),
-        Command::Config => report::print(config::DEFAULT_FILE),
+            .and_then(|loaded| report::print(&report::check(&loaded)).map(drop)),
+        Command::Config => report::print(config::DEFAULT_FILE).map(drop),
         Command::Serve(sources) => config::load(sources, env::vars_os())
             .map_err(Failure::from)
             .and_then(|loaded| app::serve(loaded, started)),

@@ -5,18 +5,18 @@ use std::io::{self, Write};
 use crate::config::{KEYS, Loaded};
 use crate::error::Failure;
 
-/// Writes to standard output. A reader that has had enough, such as `head`, is not an error.
+/// Writes to standard output, and says whether anyone reads on: a reader that has had enough, such
+/// as `head`, is not an error.
 ///
 /// # Errors
 ///
 /// Any other trouble in writing.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<bool, Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::System { doing: "the output cannot be written", source })
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(source) if source.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(source) => Err(Failure::System { doing: "the output cannot be written", source }),
     }
 }
 

@@ -57,8 +57,8 @@ impl View {
         let clear = self.watch && io::stdout().is_terminal();
         loop {
             let text = self.fetch(addr)?;
-            report::print(&if clear { format!("{CLEAR}{text}") } else { text })?;
-            if !self.watch {
+            let read_on = report::print(&if clear { format!("{CLEAR}{text}") } else { text })?;
+            if !self.watch || !read_on {
                 return Ok(());
             }
             thread::sleep(WATCH_PERIOD);

@@ -41,6 +41,7 @@ fn page() -> String {
         } else {
             let (name, value) = line.split_once(" = ").unwrap();
             let key = Key::named(name).unwrap();
+            assert!(!comment.is_empty(), "{name} is not explained");
             writeln!(page, "\n### {name}\n\n{}", std::mem::take(&mut comment)).unwrap();
             writeln!(page, "- Default: `{value}`").unwrap();
             writeln!(page, "- Allowed: {}", key.allowed()).unwrap();
