@@ -1,7 +1,7 @@
 //! Makes the events that programs send, in the forms that TAK clients take.
 //!
 //! Every function gives a whole event; what it leaves to taste can be changed afterwards through
-//! [`Event`] and [`Detail`](crate::detail::Detail). Identities and times are passed in: nothing here
+//! [`Event`] and [`Detail`]. Identities and times are passed in: nothing here
 //! reads a clock or makes up a uid.
 //!
 //! ```

@@ -143,6 +143,7 @@ impl Event {
     }
 
     /// The head without content, and the content.
+    #[cfg(feature = "serde")]
     pub(crate) fn parts(&self) -> (&Element, &[Part]) {
         (&self.head, &self.parts)
     }

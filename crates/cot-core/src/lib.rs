@@ -24,6 +24,8 @@ mod event;
 mod event_type;
 #[cfg(feature = "generate")]
 pub mod generate;
+#[cfg(feature = "serde")]
+mod json;
 mod parse_error;
 mod point;
 mod team;

@@ -1,12 +1,16 @@
 //! The typed model: what is read is what is written.
 
-mod support;
+#[path = "support/corpus.rs"]
+mod corpus;
+#[path = "support/strategy.rs"]
+mod strategy;
+#[path = "support/tree.rs"]
+mod tree;
 
 use cot_core::detail::{Contact, Dest, Group, Status, Track};
 use cot_core::xml::Element;
 use cot_core::{CotTime, Event, Limits, ParseError, Point};
 use proptest::prelude::*;
-use support::{corpus, strategy, tree};
 
 fn event(content: &str) -> String {
     let head = r#"<event version="2.0" uid="u" type="a-f-G" time="2026-01-01T00:00:00Z" start="2026-01-01T00:00:00Z" stale="2026-01-01T00:01:00Z" how="m-g">"#;
@@ -39,7 +43,7 @@ proptest! {
         let xml = event.to_xml();
         let read = Event::from_xml(xml.as_bytes()).map_err(|e| TestCaseError::fail(format!("{e}: {xml}")))?;
         prop_assert_eq!(&read, &event);
-        prop_assert_eq!(read.to_xml(), xml.clone());
+        prop_assert_eq!(&read.to_xml(), &xml);
         tree::parse(&xml);
         prop_assert_eq!(xml.matches("</event>").count(), 1);
     }

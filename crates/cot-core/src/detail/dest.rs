@@ -30,17 +30,15 @@ pub enum Dest<'a> {
 impl<'a> Dest<'a> {
     /// Of several attributes the first counts, in the order that servers agree on.
     fn read(element: &'a Element) -> Self {
-        let forms: [(_, fn(&'a str) -> Self); 6] = [
-            ("callsign", Dest::Callsign),
-            ("publish", Dest::Publish),
-            ("uid", Dest::Uid),
-            ("mission", Dest::Mission),
-            ("mission-guid", Dest::MissionGuid),
-            ("group", Dest::Group),
-        ];
-        let mut found =
-            forms.into_iter().filter_map(|(name, form)| Some(form(element.attribute(name)?)));
-        found.next().unwrap_or(Self::Unknown)
+        let value = |name| element.attribute(name);
+        let named = value("callsign").map(Dest::Callsign);
+        named
+            .or_else(|| value("publish").map(Dest::Publish))
+            .or_else(|| value("uid").map(Dest::Uid))
+            .or_else(|| value("mission").map(Dest::Mission))
+            .or_else(|| value("mission-guid").map(Dest::MissionGuid))
+            .or_else(|| value("group").map(Dest::Group))
+            .unwrap_or(Self::Unknown)
     }
 
     fn to_element(self) -> Element {

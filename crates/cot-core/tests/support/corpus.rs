@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Calls `check` with the name and the bytes of every event of the corpus outside `invalid`, and
 /// says in one line when there is no corpus.
+#[expect(clippy::print_stdout, reason = "tests say what they skip")]
 pub(crate) fn each_event(mut check: impl FnMut(&str, &[u8])) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
     let Ok(folders) = fs::read_dir(&root) else {
