@@ -119,8 +119,8 @@ impl fmt::Display for Report {
         writeln!(f, ", {}, {:.1} s", self.scenario, self.seconds)?;
         writeln!(
             f,
-            "deliveries   {} of {} events sent, {:.0}/s",
-            self.deliveries, self.sent, self.deliveries_per_second
+            "deliveries   {:.0}/s, {} in the measured time; {} events sent, warm-up included",
+            self.deliveries_per_second, self.deliveries, self.sent
         )?;
         if self.unsent > 0 {
             writeln!(f, "unsent       {} events that the server did not take", self.unsent)?;
@@ -137,7 +137,7 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "deliveries   lost {} (superseded {}), duplicated {}, reordered {}, echoed {}, leaked {}",
+            "faults       lost {} (superseded {}), duplicated {}, reordered {}, echoed {}, leaked {}",
             self.lost, self.superseded, self.duplicated, self.reordered, self.echoed, self.leaked
         )?;
         writeln!(

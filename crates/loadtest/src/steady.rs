@@ -15,6 +15,9 @@ use crate::{LoadError, Plan, Progress};
 /// Longest wait of one turn, so that phases and progress are looked at. Nanoseconds.
 pub(crate) const TURN_NS: u64 = 50_000_000;
 
+/// Time after the last delivery that was due in which repeated ones are still found. Nanoseconds.
+const SETTLE_NS: u64 = 100_000_000;
+
 /// When events are sent.
 pub(crate) trait Pace {
     /// Learns of a delivery.
@@ -142,10 +145,10 @@ fn drain(
         let now = swarm.now();
         let idle = now - tally.latest_ns.max(end);
         let is_done = pace.owed() == 0 && delivered >= due(hearers, pace.sent());
-        if is_done || idle > patience {
+        if idle > if is_done { SETTLE_NS } else { patience } {
             return Ok(());
         }
-        swarm.turn(now + TURN_NS, |arrival| {
+        swarm.turn(now + SETTLE_NS / 4, |arrival| {
             tally.arrive(arrival, templates);
         })?;
         fleet.check_ended(plan)?;

@@ -1,12 +1,13 @@
 //! Many clients on one thread: sockets, one poll, one read buffer.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use socket2::{Domain, Socket, Type};
 
 use crate::LoadError;
 use crate::alarm::Alarm;
@@ -20,6 +21,9 @@ const READ: usize = 256 * 1024;
 
 /// Receive buffer of a client that will stop reading. Bytes. Small, so that it soon is felt.
 const STALLED_BUFFER: usize = 32 * 1024;
+
+/// Longest wait for the connection of such a client.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// Quiet time before the first ping, and between pings, as ATAK has them.
 const QUIET: Duration = Duration::from_secs(15);
@@ -120,11 +124,8 @@ impl Swarm {
         let link = self.free.last().copied().unwrap_or(self.links.len());
         let target = self.target;
         let failed = |source| LoadError::Connect { client: link, source, target };
-        let mut socket = TcpStream::connect(target).map_err(failed)?;
-        if will_stall {
-            let options = socket2::SockRef::from(&socket);
-            options.set_recv_buffer_size(STALLED_BUFFER).map_err(failed)?;
-        }
+        let opened = if will_stall { connect_small(target) } else { TcpStream::connect(target) };
+        let mut socket = opened.map_err(failed)?;
         let both = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut socket, Token(link), both).map_err(failed)?;
         let heard_ns = self.clock.now();
@@ -350,8 +351,20 @@ impl Swarm {
     }
 }
 
+/// Connects with a small receive buffer.
+///
+/// Waits for the connection, because the size must be set before: a window that shrinks later
+/// makes the system ignore what the peer acknowledges, and what the client sends gets stuck.
+fn connect_small(target: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(target), Type::STREAM, None)?;
+    socket.set_recv_buffer_size(STALLED_BUFFER)?;
+    socket.connect_timeout(&target.into(), CONNECT_LIMIT)?;
+    socket.set_nonblocking(true)?;
+    Ok(TcpStream::from_std(socket.into()))
+}
+
 impl Link {
-    fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut taken = 0;
         if self.is_writable && self.unsent.is_empty() {
             taken = self.write(bytes)?;
@@ -360,7 +373,7 @@ impl Link {
         Ok(())
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         if !self.unsent.is_empty() {
             let unsent = std::mem::take(&mut self.unsent);
             let taken = self.write(&unsent)?;
@@ -369,7 +382,7 @@ impl Link {
         Ok(())
     }
 
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut taken = 0;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
             match self.socket.write(rest) {
