@@ -25,7 +25,7 @@ mod event_type;
 #[cfg(feature = "generate")]
 pub mod generate;
 #[cfg(feature = "serde")]
-mod json;
+pub mod json;
 mod parse_error;
 mod point;
 mod team;
