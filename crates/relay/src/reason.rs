@@ -12,6 +12,9 @@ pub trait Reason: Copy + fmt::Debug + 'static {
     fn as_str(self) -> &'static str;
 }
 
+/// Counters of a [`PerReason`]: at least as many as any set has reasons, which a test checks.
+const MOST_REASONS: usize = 12;
+
 macro_rules! reasons {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$meta])*
@@ -102,7 +105,7 @@ impl std::error::Error for RefuseReason {}
 /// One counter per reason.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PerReason<R> {
-    counts: [u64; 12],
+    counts: [u64; MOST_REASONS],
     reasons: std::marker::PhantomData<R>,
 }
 
@@ -131,7 +134,7 @@ impl<R: Reason> PerReason<R> {
 
 impl<R> Default for PerReason<R> {
     fn default() -> Self {
-        Self { counts: [0; 12], reasons: std::marker::PhantomData }
+        Self { counts: [0; MOST_REASONS], reasons: std::marker::PhantomData }
     }
 }
 

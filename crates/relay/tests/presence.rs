@@ -95,7 +95,10 @@ fn an_acknowledgement_or_a_contact_without_endpoint_makes_nobody_present() {
     let mut sim = Sim::open();
     let alpha = sim.listener();
     let contact = r#"<contact callsign="ALPHA" endpoint="*:-1:stcp"/>"#;
-    sim.say(alpha, event("f", "b-f-t-a", &format!(r#"{contact}<ackresponse uid="1" success="true"/>"#)));
+    sim.say(
+        alpha,
+        event("f", "b-f-t-a", &format!(r#"{contact}<ackresponse uid="1" success="true"/>"#)),
+    );
     sim.say(alpha, event("m", "a-u-G", r#"<contact callsign="marker"/>"#));
     assert!(sim.hub.contacts(sim.now).is_empty());
 }
@@ -167,7 +170,8 @@ fn connections_are_bounded_in_all_and_per_address() {
 #[test]
 fn shutting_down_delivers_what_was_accepted_and_closes_everyone() {
     let mut sim = Sim::open();
-    let (alpha, bravo, newcomer) = (sim.join("A", "ALPHA", ""), sim.join("B", "BRAVO", ""), sim.connect());
+    let (alpha, bravo, newcomer) =
+        (sim.join("A", "ALPHA", ""), sim.join("B", "BRAVO", ""), sim.connect());
     sim.take(bravo);
     sim.say_unsettled(alpha, marker("M"));
     sim.hub.handle_shutdown();
@@ -175,5 +179,8 @@ fn shutting_down_delivers_what_was_accepted_and_closes_everyone() {
     assert_eq!(sim.uids(bravo), ["M"]);
     let closed = [alpha, bravo, newcomer].map(|id| sim.closed(id));
     assert_eq!(closed, [Some(relay::CloseReason::Shutdown); 3]);
-    assert_eq!(sim.hub.handle_connect(sim.now, relay::Peer::local("test")), Err(relay::RefuseReason::Shutdown));
+    assert_eq!(
+        sim.hub.handle_connect(sim.now, relay::Peer::local("test")),
+        Err(relay::RefuseReason::Shutdown)
+    );
 }

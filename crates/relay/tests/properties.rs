@@ -44,11 +44,13 @@ fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
 
 fn policies() -> impl Strategy<Value = TeamPolicy> {
     let rules = ["Red -> Blue", "Blue <-> Cyan", "* -> HQ", "HQ -> *", " Red <-> HQ"];
-    (any::<bool>(), prop::sample::subsequence(rules.to_vec(), 0..=rules.len())).prop_map(|(open, rules)| {
-        let mut policy = if open { TeamPolicy::open() } else { TeamPolicy::isolated() };
-        rules.iter().for_each(|rule| policy.allow(rule.parse().expect("a rule")));
-        policy
-    })
+    (any::<bool>(), prop::sample::subsequence(rules.to_vec(), 0..=rules.len())).prop_map(
+        |(open, rules)| {
+            let mut policy = if open { TeamPolicy::open() } else { TeamPolicy::isolated() };
+            rules.iter().for_each(|rule| policy.allow(rule.parse().expect("a rule")));
+            policy
+        },
+    )
 }
 
 /// The naive router: who is in which team, and which team each event came from.
@@ -109,7 +111,10 @@ fn run(policy: &TeamPolicy, steps: &[Step]) {
             let got: Vec<_> = sim.events(client).iter().map(|event| tag_of(event)).collect();
             let got: Vec<_> = got.into_iter().filter(|tag| tag != "takPong").collect();
             for tag in &got {
-                assert!(model.permits(tag, client), "{tag} must not reach {client:?} after {step:?}");
+                assert!(
+                    model.permits(tag, client),
+                    "{tag} must not reach {client:?} after {step:?}"
+                );
             }
             let Some((from, tag, to)) = &told else { continue };
             let listens = !model.stalled.contains(&client) && !model.in_replay.contains(&client);
@@ -123,7 +128,11 @@ fn run(policy: &TeamPolicy, steps: &[Step]) {
 }
 
 /// Plays one step; returns the event it made: its sender, its tag and its only addressee.
-fn play(sim: &mut Sim, model: &mut Model, step: &Step) -> Option<(ClientId, String, Option<ClientId>)> {
+fn play(
+    sim: &mut Sim,
+    model: &mut Model,
+    step: &Step,
+) -> Option<(ClientId, String, Option<ClientId>)> {
     let now = sim.now.unix_ms;
     match *step {
         Step::Connect if model.clients.len() < 9 => {
@@ -151,7 +160,11 @@ fn play(sim: &mut Sim, model: &mut Model, step: &Step) -> Option<(ClientId, Stri
             // A minute more each time, so that it is never an old copy.
             let time = cot_core::CotTime::from_unix_millis(now).to_string();
             let text = tagged(&format!("M{uid}"), "a-u-G", &tag, "");
-            sim.say(client, text.replace("2026-01-01T00:00:00.000Z", &time).replace("00:06:00.000Z", "23:06:00.000Z"));
+            sim.say(
+                client,
+                text.replace("2026-01-01T00:00:00.000Z", &time)
+                    .replace("00:06:00.000Z", "23:06:00.000Z"),
+            );
             Some((client, tag, None))
         }
         Step::Chat { who } => {

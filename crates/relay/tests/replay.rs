@@ -90,7 +90,8 @@ fn a_deletion_reaches_late_joiners_and_old_copies_do_not_bring_the_item_back() {
     let mut sim = Sim::open();
     let (alpha, bravo) = (sim.join("A", "ALPHA", ""), sim.join("B", "BRAVO", ""));
     sim.say(alpha, marker("M"));
-    let deletion = event("del", "t-x-d-d", r#"<link uid="M" type="a-u-G" relation="none"/><__forcedelete/>"#);
+    let deletion =
+        event("del", "t-x-d-d", r#"<link uid="M" type="a-u-G" relation="none"/><__forcedelete/>"#);
     sim.say(alpha, &deletion);
     sim.take(alpha);
     sim.take(bravo);
@@ -144,7 +145,13 @@ fn item_62_63_64_an_alert_is_repeated_fresh_until_it_is_cancelled() {
     let mut sim = Sim::open();
     let (alpha, bravo) = (sim.join("A", "ALPHA", ""), sim.join("B", "BRAVO", ""));
     sim.take(bravo);
-    let alert = event_at("A-9-1-1", "b-a-o-tbl", "2026-01-01T00:00:00Z", "2026-01-01T00:00:10Z", r#"<emergency type="911 Alert">ALPHA</emergency>"#);
+    let alert = event_at(
+        "A-9-1-1",
+        "b-a-o-tbl",
+        "2026-01-01T00:00:00Z",
+        "2026-01-01T00:00:10Z",
+        r#"<emergency type="911 Alert">ALPHA</emergency>"#,
+    );
     sim.say(alpha, &alert);
     assert_eq!(sim.take(bravo), alert, "as it came");
     sim.take(alpha);
@@ -152,7 +159,11 @@ fn item_62_63_64_an_alert_is_repeated_fresh_until_it_is_cancelled() {
     sim.take(bravo);
     for second in ["10", "20", "30"] {
         sim.advance(10_000);
-        let repeated = sim.events(bravo).into_iter().find(|event| event.contains("b-a-o-tbl")).expect("repeated");
+        let repeated = sim
+            .events(bravo)
+            .into_iter()
+            .find(|event| event.contains("b-a-o-tbl"))
+            .expect("repeated");
         assert!(repeated.contains(&format!("time=\"2026-01-01T00:00:{second}")), "{repeated}");
         assert!(repeated.contains(&format!("start=\"2026-01-01T00:00:{second}")), "{repeated}");
     }

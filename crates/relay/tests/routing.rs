@@ -7,7 +7,8 @@ use support::{Sim, dest, directed, event, marker, sa};
 
 fn trio() -> (Sim, [relay::ClientId; 3]) {
     let mut sim = Sim::open();
-    let ids = [("A", "ALPHA"), ("B", "BRAVO"), ("C", "CHARLIE")].map(|(uid, name)| sim.join(uid, name, "Cyan"));
+    let ids = [("A", "ALPHA"), ("B", "BRAVO"), ("C", "CHARLIE")]
+        .map(|(uid, name)| sim.join(uid, name, "Cyan"));
     ids.iter().for_each(|&id| drop(sim.take(id)));
     (sim, ids)
 }
@@ -129,20 +130,44 @@ fn item_58_the_flow_tag_is_added_and_stops_a_loop() {
     assert_eq!(sim.hub.stats().events_rejected.of(DropReason::Loop), 1);
     let foreign = event("M2", "a-u-G", r#"<_flow-tags_ TAK-Server-1="x"/>"#);
     sim.say(alpha, foreign);
-    assert!(sim.take(bravo).contains(r#"<_flow-tags_ TinyCoT-north="2026-01-01T00:00:00.000Z" TAK-Server-1="x"/>"#));
+    assert!(
+        sim.take(bravo).contains(
+            r#"<_flow-tags_ TinyCoT-north="2026-01-01T00:00:00.000Z" TAK-Server-1="x"/>"#
+        )
+    );
 }
 
 #[test]
 fn item_59_direct_chat_without_marti_reaches_only_the_person_it_names() {
     let (mut sim, [alpha, bravo, charlie]) = trio();
     let chat = |id: &str, room: &str, parent: &str, group: &str| {
-        event("Chat", "b-t-f", &format!(r#"<__chat id="{id}" chatroom="{room}" parent="{parent}" senderCallsign="ALPHA">{group}</__chat>"#))
+        event(
+            "Chat",
+            "b-t-f",
+            &format!(
+                r#"<__chat id="{id}" chatroom="{room}" parent="{parent}" senderCallsign="ALPHA">{group}</__chat>"#
+            ),
+        )
     };
-    sim.say(alpha, chat("B", "BRAVO", "RootContactGroup", r#"<chatgrp uid0="A" uid1="B" id="B"/>"#));
+    sim.say(
+        alpha,
+        chat("B", "BRAVO", "RootContactGroup", r#"<chatgrp uid0="A" uid1="B" id="B"/>"#),
+    );
     assert_eq!((sim.uids(bravo).len(), sim.uids(charlie).len()), (1, 0));
-    sim.say(alpha, chat("All Chat Rooms", "All Chat Rooms", "RootContactGroup", r#"<chatgrp uid0="A" uid1="All Chat Rooms" id="All Chat Rooms"/>"#));
+    sim.say(
+        alpha,
+        chat(
+            "All Chat Rooms",
+            "All Chat Rooms",
+            "RootContactGroup",
+            r#"<chatgrp uid0="A" uid1="All Chat Rooms" id="All Chat Rooms"/>"#,
+        ),
+    );
     assert_eq!((sim.uids(bravo).len(), sim.uids(charlie).len()), (1, 1));
-    sim.say(alpha, chat("7f3b", "Planning", "UserGroups", r#"<chatgrp uid0="A" uid1="C" id="7f3b"/>"#));
+    sim.say(
+        alpha,
+        chat("7f3b", "Planning", "UserGroups", r#"<chatgrp uid0="A" uid1="C" id="7f3b"/>"#),
+    );
     assert_eq!((sim.uids(bravo).len(), sim.uids(charlie).len()), (0, 1));
 }
 
@@ -161,7 +186,9 @@ fn item_59_team_chat_without_marti_stays_in_the_team() {
 fn item_60_receipts_are_never_public_in_either_form() {
     let (mut sim, [alpha, bravo, charlie]) = trio();
     for (kind, element) in [("b-t-f-d", "__chatreceipt"), ("b-t-f-r", "__chat")] {
-        let body = format!(r#"<{element} id="A" chatroom="ALPHA" senderCallsign="BRAVO"><chatgrp uid0="B" uid1="A" id="A"/></{element}>"#);
+        let body = format!(
+            r#"<{element} id="A" chatroom="ALPHA" senderCallsign="BRAVO"><chatgrp uid0="B" uid1="A" id="A"/></{element}>"#
+        );
         sim.say(bravo, event("receipt", kind, &body));
         assert_eq!((sim.uids(alpha).len(), sim.uids(charlie).len()), (1, 0), "{kind}");
         sim.say(bravo, directed("receipt", kind, &[dest("callsign", "ALPHA")]));
@@ -185,10 +212,23 @@ fn items_19_21_29_control_messages_are_answered_or_consumed_and_never_relayed() 
     sim.say(alpha, event("A-ping", "t-x-c-t", ""));
     let pong = sim.take(alpha);
     assert!(pong.contains("uid=\"takPong\"") && pong.contains("type=\"t-x-c-t-r\""), "{pong}");
-    sim.say(alpha, event("U", "t-x-takp-q", r#"<TakControl><TakRequest version="1"/></TakControl>"#));
+    sim.say(
+        alpha,
+        event("U", "t-x-takp-q", r#"<TakControl><TakRequest version="1"/></TakControl>"#),
+    );
     let answer = sim.take(alpha);
     assert!(answer.contains("t-x-takp-r") && answer.contains("status=\"false\""), "{answer}");
-    let silent = ["t-x-c-t-r", "t-x-takp-v", "t-x-takp-r", "t-x-c-m", "t-x-c-f", "t-b", "t-b-q", "t-x-m-d", "t-x-d-d"];
+    let silent = [
+        "t-x-c-t-r",
+        "t-x-takp-v",
+        "t-x-takp-r",
+        "t-x-c-m",
+        "t-x-c-f",
+        "t-b",
+        "t-b-q",
+        "t-x-m-d",
+        "t-x-d-d",
+    ];
     silent.iter().for_each(|kind| sim.say(alpha, event("takPing", kind, "")));
     assert_eq!(sim.take(alpha), "");
     assert_eq!((sim.take(bravo), sim.take(charlie)), (String::new(), String::new()));
@@ -212,7 +252,8 @@ fn an_application_can_publish_to_all_to_one_and_to_a_team() {
     let mut scanner = cot_core::Scanner::new(cot_core::Limits::default());
     let text = sa("S", "SENSOR", "");
     let header = scanner.scan(text.as_bytes()).expect("a valid event");
-    for scope in [relay::Scope::All, relay::Scope::Client(alpha), relay::Scope::Team("Red".into())] {
+    for scope in [relay::Scope::All, relay::Scope::Client(alpha), relay::Scope::Team("Red".into())]
+    {
         sim.hub.publish(sim.now, &header, &scope).expect("small enough");
     }
     sim.settle();

@@ -85,7 +85,7 @@ fn too_many_unread_critical_events_end_the_connection() {
     let (alpha, slow) = (sim.join("A", "ALPHA", ""), sim.listener());
     sim.stall(slow, 0);
     let chat = event("chat", "b-t-f", &format!("<remarks>{}</remarks>", "x".repeat(1_000)));
-    let mut send = |sim: &mut Sim, chats: usize| {
+    let send = |sim: &mut Sim, chats: usize| {
         (0..chats).for_each(|_| sim.say(alpha, &chat));
         (0..300).for_each(|round| sim.say(alpha, numbered("M", round)));
         sim.advance(3_000);

@@ -87,7 +87,12 @@ impl Hub {
     /// # Errors
     ///
     /// When it is larger than clients can take.
-    pub fn publish(&mut self, now: Now, header: &Header<'_>, scope: &Scope) -> Result<(), PublishError> {
+    pub fn publish(
+        &mut self,
+        now: Now,
+        header: &Header<'_>,
+        scope: &Scope,
+    ) -> Result<(), PublishError> {
         let len = header.bytes().len();
         let limit = self.config.max_relayed_event;
         if len > limit {
@@ -109,10 +114,10 @@ impl Hub {
         if header.bytes().len() > self.config.max_relayed_event {
             return self.refuse(from, DropReason::Oversize);
         }
-        if let Some(tag) = &self.config.flow_tag {
-            if header.flow_tags().is_some_and(|tags| tags.carries(&flow_tag_name(tag))) {
-                return self.refuse(from, DropReason::Loop);
-            }
+        if let Some(tag) = &self.config.flow_tag
+            && header.flow_tags().is_some_and(|tags| tags.carries(&flow_tag_name(tag)))
+        {
+            return self.refuse(from, DropReason::Loop);
         }
         let verdict = route::decide(header, from, &self.contacts);
         if let Verdict::Control(control) = verdict {
@@ -145,7 +150,8 @@ impl Hub {
                 self.wake(from);
             }
             Control::TakRequest => {
-                let answer = build::takp_response(&header.uid().to_cow(), false, now.unix_ms).to_xml();
+                let answer =
+                    build::takp_response(&header.uid().to_cow(), false, now.unix_ms).to_xml();
                 self.append_to(from, answer.as_bytes(), &[]);
             }
             Control::Ignored => {}
@@ -155,8 +161,8 @@ impl Hub {
     /// Learns from an event who is behind the connection.
     fn identify(&mut self, now: Now, from: ClientId, header: &Header<'_>) {
         let Some(contact) = header.contact().filter(|_| !header.has_ack_response()) else { return };
-        let said = |text: Option<Text<'_>>| text.filter(|text| !text.is_empty()).map(|_| ());
-        if said(contact.callsign).and(said(contact.endpoint)).is_none() {
+        let is_said = |text: Option<Text<'_>>| text.is_some_and(|text| !text.is_empty());
+        if !is_said(contact.callsign) || !is_said(contact.endpoint) {
             return;
         }
         let group = header.group();
@@ -176,7 +182,8 @@ impl Hub {
             team: &team,
             role: &role,
         };
-        let has_room = self.client(from).is_some_and(|client| client.uids.len() < MAX_UIDS_PER_CLIENT);
+        let has_room =
+            self.client(from).is_some_and(|client| client.uids.len() < MAX_UIDS_PER_CLIENT);
         let speaks_for = self.contacts.owners(&uid).contains(&from);
         if has_room || speaks_for {
             let added = self.contacts.report(from, now.mono_ms, &report);
@@ -330,7 +337,7 @@ impl Hub {
 
 /// How long an event is valid, by its own clock, whatever that shows: `stale - time`.
 fn validity_ms(header: &Header<'_>) -> u64 {
-    let span = header.stale_ms().zip(header.time_ms().or(header.start_ms()));
+    let span = header.stale_ms().zip(header.time_ms().or_else(|| header.start_ms()));
     span.map_or(0, |(stale, time)| u64::try_from(stale.saturating_sub(time)).unwrap_or(0))
 }
 

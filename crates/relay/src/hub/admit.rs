@@ -33,7 +33,13 @@ impl Hub {
         let id = ClientId((u64::from(self.next_serial) << 32) | slot.key() as u64);
         self.next_serial = self.next_serial.checked_add(1).unwrap_or(1);
         let until_ms = now.mono_ms + millis(self.config.replay_hold);
-        let client = slot.insert(Client::new(id, peer, now.mono_ms, self.log.head(), Flow::Hold { until_ms }));
+        let client = slot.insert(Client::new(
+            id,
+            peer,
+            now.mono_ms,
+            self.log.head(),
+            Flow::Hold { until_ms },
+        ));
         client.team = self.teams.intern("", |_| false);
         client.receives = self.teams.receives(client.team);
         self.teams.enter(client.team);
@@ -54,12 +60,12 @@ impl Hub {
         if client.is_behind {
             self.behind -= 1;
         }
-        if let Some(addr) = client.peer.addr {
-            if let Some(count) = self.per_address.get_mut(&addr.ip()) {
-                *count -= 1;
-                if *count == 0 {
-                    self.per_address.remove(&addr.ip());
-                }
+        if let Some(addr) = client.peer.addr
+            && let Some(count) = self.per_address.get_mut(&addr.ip())
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.per_address.remove(&addr.ip());
             }
         }
         let audience = self.teams.reaches(client.team);
@@ -81,7 +87,8 @@ impl Hub {
         self.is_draining = true;
         let has_all = |client: &&Client| client.flow != Flow::Ready;
         self.settle();
-        let done: Vec<_> = self.clients.iter().map(|(_, client)| client).filter(has_all).map(|c| c.id).collect();
+        let done: Vec<_> =
+            self.clients.iter().map(|(_, client)| client).filter(has_all).map(|c| c.id).collect();
         for client in done {
             self.close(client, CloseReason::Shutdown);
         }
@@ -104,7 +111,9 @@ impl Hub {
         let (pending, settled) = (&mut self.pending, self.settled);
         let team = self.teams.intern(name, |mask| !log.holds_mask(mask));
         let receives = self.teams.receives(team);
-        let Some(client) = self.clients.get_mut(id.slot()).filter(|client| client.id == id) else { return };
+        let Some(client) = self.clients.get_mut(id.slot()).filter(|client| client.id == id) else {
+            return;
+        };
         if *client.team_name != *name {
             client.team_name = name.into();
         }
@@ -117,7 +126,8 @@ impl Hub {
         let (replayed_to, uids) = (client.joined, client.uids.clone());
         if sees_differently && !matches!(client.flow, Flow::Hold { .. }) {
             // The picture of the new team is a replay; what it has read already is not repeated.
-            let read_to = if client.flow == Flow::Idle { client.cursor.max(settled) } else { client.cursor };
+            let read_to =
+                if client.flow == Flow::Idle { client.cursor.max(settled) } else { client.cursor };
             client.joined = replayed_to.max(read_to);
             client.cursor = 0;
             if !client.is_behind {
@@ -145,7 +155,14 @@ impl Hub {
     }
 
     /// Tells `audience` that a uid is gone, and newcomers nothing of it any more.
-    fn announce_gone(&mut self, now: Now, scope: TeamId, audience: Mask, uid: &Arc<str>, kind: &str) {
+    fn announce_gone(
+        &mut self,
+        now: Now,
+        scope: TeamId,
+        audience: Mask,
+        uid: &Arc<str>,
+        kind: &str,
+    ) {
         if self.is_draining {
             // Everyone is about to be gone, and nobody is to wait for word of it.
             return;
@@ -153,7 +170,8 @@ impl Hub {
         self.forget(self.scope_of(scope), uid);
         let event_uid = format!("{uid}-gone-{}", now.unix_ms);
         let notice = build::disconnect_notice(&event_uid, uid, kind, now.unix_ms).to_xml();
-        let meta = Meta { mask: audience, sender: SERVER, list: None, key: None, is_critical: true };
+        let meta =
+            Meta { mask: audience, sender: SERVER, list: None, key: None, is_critical: true };
         self.append(notice.as_bytes(), &[], meta);
     }
 

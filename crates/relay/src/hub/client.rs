@@ -116,9 +116,7 @@ impl Client {
     /// The one routing rule: whether this client may get the event. `list` is the event's
     /// explicit recipients.
     pub(crate) fn may_get(&self, meta: &Meta, list: impl FnOnce() -> bool) -> bool {
-        meta.mask.meets(self.receives)
-            && meta.sender != self.id
-            && (meta.list.is_none() || list())
+        meta.mask.meets(self.receives) && meta.sender != self.id && (meta.list.is_none() || list())
     }
 
     /// Whether the event at `seq` is still unread by this client.

@@ -66,7 +66,12 @@ impl Contacts {
 
     /// Updates or adds the contact. Returns its uid when the connection did not speak for it
     /// before.
-    pub(crate) fn report(&mut self, from: ClientId, now_ms: u64, report: &Report<'_>) -> Option<Arc<str>> {
+    pub(crate) fn report(
+        &mut self,
+        from: ClientId,
+        now_ms: u64,
+        report: &Report<'_>,
+    ) -> Option<Arc<str>> {
         if let Some(contact) = self.by_uid.get_mut(report.uid) {
             contact.last_seen_ms = now_ms;
             // A report without a team does not leave it.

@@ -33,7 +33,13 @@ pub(crate) struct Alerts {
 }
 
 impl Alert {
-    pub(crate) fn new(header: &Header<'_>, scope: TeamId, meta: Meta, next_ms: u64, until_ms: u64) -> Self {
+    pub(crate) fn new(
+        header: &Header<'_>,
+        scope: TeamId,
+        meta: Meta,
+        next_ms: u64,
+        until_ms: u64,
+    ) -> Self {
         Self {
             scope,
             uid: header.uid().to_cow().into(),

@@ -264,7 +264,10 @@ mod tests {
         log.seal();
         log.append(b"four", &[], meta());
         assert_eq!(log.tail_bytes(), 15);
-        assert_eq!(log.blocks_from(2).next().map(|block| &block.bytes[..]), Some(&b"onetwothree"[..]));
+        assert_eq!(
+            log.blocks_from(2).next().map(|block| &block.bytes[..]),
+            Some(&b"onetwothree"[..])
+        );
         log.pop_block(|_, seq, _| seq == 2);
         assert_eq!((log.first(), log.head(), log.tail_bytes()), (4, 5, 4));
         assert_eq!(log.kept.get(&2).map(|kept| &kept.bytes[..]), Some(&b"two"[..]));

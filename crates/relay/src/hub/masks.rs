@@ -83,8 +83,9 @@ impl Teams {
         if self.slots.len() < MAX_TEAMS {
             return self.push(&name);
         }
-        let vacant = (1..self.slots.len())
-            .find(|&at| self.slots.get(at).is_some_and(|slot| slot.clients == 0) && is_reusable(bit(at)));
+        let vacant = (1..self.slots.len()).find(|&at| {
+            self.slots.get(at).is_some_and(|slot| slot.clients == 0) && is_reusable(bit(at))
+        });
         match vacant {
             Some(at) => self.replace(at, &name),
             None => TeamId::OVERFLOW,

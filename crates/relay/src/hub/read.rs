@@ -76,10 +76,10 @@ impl Batch {
     /// The `len` bytes at `offset`, copied so that they do not hold a whole block.
     fn copy_of(&self, mut offset: usize, len: usize) -> Bytes {
         for slice in &self.slices {
-            if let Some(start) = slice.get(offset..) {
-                if !start.is_empty() {
-                    return Bytes::copy_from_slice(start.get(..len).unwrap_or(start));
-                }
+            if let Some(start) = slice.get(offset..)
+                && !start.is_empty()
+            {
+                return Bytes::copy_from_slice(start.get(..len).unwrap_or(start));
             }
             offset = offset.saturating_sub(slice.len());
         }
@@ -223,15 +223,13 @@ impl Hub {
 
     /// Counts everything `client` has not read as lost with it.
     pub(super) fn forfeit(&mut self, client: &Client) {
-        let from = if client.flow == Flow::Idle {
-            client.cursor.max(self.settled)
-        } else {
-            client.cursor
-        };
+        let from =
+            if client.flow == Flow::Idle { client.cursor.max(self.settled) } else { client.cursor };
         let log = &self.log;
         let kept = log.kept.range(from..).map(|(&seq, kept)| (seq, kept.meta));
         let tail = log.entries_from(from).map(|(seq, entry)| (seq, entry.meta));
-        let (mut closed, mut superseded) = (u64::from(!client.rest.is_empty() && client.rest_counts), 0);
+        let (mut closed, mut superseded) =
+            (u64::from(!client.rest.is_empty() && client.rest_counts), 0);
         for (seq, meta) in kept.chain(tail) {
             match pass(log, client, seq, &meta) {
                 Pass::Take { is_replay: false } => closed += 1,
@@ -278,12 +276,12 @@ impl Walk<'_> {
             if self.is_full(batch) {
                 return seq;
             }
-            if let Pass::Take { is_replay } = pass(self.log, client, seq, &kept.meta) {
-                if self.is_worth(client, &kept.meta, is_replay) {
-                    let len = u32::try_from(kept.bytes.len()).unwrap_or(u32::MAX);
-                    batch.mark(seq, len, is_replay, kept.meta.is_critical);
-                    batch.push(kept.bytes.clone());
-                }
+            if let Pass::Take { is_replay } = pass(self.log, client, seq, &kept.meta)
+                && self.is_worth(client, &kept.meta, is_replay)
+            {
+                let len = u32::try_from(kept.bytes.len()).unwrap_or(u32::MAX);
+                batch.mark(seq, len, is_replay, kept.meta.is_critical);
+                batch.push(kept.bytes.clone());
             }
         }
         self.tail(client, client.cursor.max(self.log.first()), batch)
@@ -301,7 +299,9 @@ impl Walk<'_> {
                 break;
             }
             let is_replay = match pass(self.log, client, seq, &entry.meta) {
-                Pass::Take { is_replay } if self.is_worth(client, &entry.meta, is_replay) => is_replay,
+                Pass::Take { is_replay } if self.is_worth(client, &entry.meta, is_replay) => {
+                    is_replay
+                }
                 Pass::Superseded => {
                     batch.skipped += 1;
                     continue;

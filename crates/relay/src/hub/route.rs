@@ -85,7 +85,11 @@ pub(crate) fn classify(header: &Header<'_>) -> Kind {
         return if cancelled || kind == "b-a-o-can" { Kind::AlertCancel } else { Kind::Alert };
     }
     let critical = ["b-t-f", "b-f-t", "t-", "y-"];
-    if critical.iter().any(|prefix| kind.starts_with(prefix)) { Kind::Critical } else { Kind::State }
+    if critical.iter().any(|prefix| kind.starts_with(prefix)) {
+        Kind::Critical
+    } else {
+        Kind::State
+    }
 }
 
 /// The uid, relation and type of a deletion's link; `None` when receivers would ignore it.
@@ -101,18 +105,23 @@ fn control(header: &Header<'_>) -> Option<Control> {
     match header.kind() {
         "t-x-c-t" => Some(Control::Ping),
         "t-x-takp-q" => Some(Control::TakRequest),
-        "t-x-c-t-r" | "t-x-takp-v" | "t-x-takp-r" => Some(Control::Ignored),
-        // Metrics, filters, incognito and subscription control of other servers.
-        "t-x-c-m" | "t-x-c-f" | "t-x-c-i-e" | "t-x-c-i-d" | "t-b" | "t-b-a" | "t-b-c" | "t-b-q" => {
-            Some(Control::Ignored)
-        }
-        // Words of a server; a client that says them could fake a mission's end.
-        "t-x-g-c" => Some(Control::Ignored),
-        kind if kind.starts_with("t-x-m-") => Some(Control::Ignored),
-        // Also what pytak sends as a greeting.
-        "t-x-d-d" if deleted_uid(header).is_none() => Some(Control::Ignored),
-        _ => None,
+        // What pytak sends as a greeting looks like a deletion of nothing.
+        "t-x-d-d" => deleted_uid(header).is_none().then_some(Control::Ignored),
+        kind => is_for_servers(kind).then_some(Control::Ignored),
     }
+}
+
+/// Types that are said between a client and a server and mean nothing to other clients.
+fn is_for_servers(kind: &str) -> bool {
+    let answers = ["t-x-c-t-r", "t-x-takp-v", "t-x-takp-r"];
+    // Metrics, filters, incognito and subscription control.
+    let requests =
+        ["t-x-c-m", "t-x-c-f", "t-x-c-i-e", "t-x-c-i-d", "t-b", "t-b-a", "t-b-c", "t-b-q"];
+    answers.contains(&kind)
+        || requests.contains(&kind)
+        // Words of a server: a client that says them could fake a mission's end.
+        || kind == "t-x-g-c"
+        || kind.starts_with("t-x-m-")
 }
 
 #[derive(Default)]
@@ -168,10 +177,11 @@ fn chat_addressees(header: &Header<'_>, from: ClientId, contacts: &Contacts, to:
     }
     if is_receipt {
         to.any = true;
-    } else if !to.any && is_team_room(&chat) {
-        if let Some(room) = chat.chatroom.or(chat.id) {
-            to.add(contacts.in_team(&room.to_cow()));
-        }
+    } else if !to.any
+        && is_team_room(&chat)
+        && let Some(room) = chat.chatroom.or(chat.id)
+    {
+        to.add(contacts.in_team(&room.to_cow()));
     }
 }
 

@@ -88,22 +88,22 @@ impl Hub {
     /// Makes an idle client readable.
     pub(super) fn wake(&mut self, id: ClientId) {
         let settled = self.settled;
-        if let Some(client) = self.client_mut(id) {
-            if client.flow == Flow::Idle {
-                client.flow = Flow::Ready;
-                client.cursor = client.cursor.max(settled);
-                self.readable.push_back(id);
-            }
+        if let Some(client) = self.client_mut(id)
+            && client.flow == Flow::Idle
+        {
+            client.flow = Flow::Ready;
+            client.cursor = client.cursor.max(settled);
+            self.readable.push_back(id);
         }
     }
 
     /// Lets a newcomer read: first the current picture, then what happened since.
     pub(super) fn release_hold(&mut self, id: ClientId) {
-        if let Some(client) = self.client_mut(id) {
-            if matches!(client.flow, Flow::Hold { .. }) {
-                client.flow = Flow::Ready;
-                self.readable.push_back(id);
-            }
+        if let Some(client) = self.client_mut(id)
+            && matches!(client.flow, Flow::Hold { .. })
+        {
+            client.flow = Flow::Ready;
+            self.readable.push_back(id);
         }
     }
 
@@ -114,7 +114,8 @@ impl Hub {
             if self.log.tail_bytes() <= MIN_TAIL {
                 return;
             }
-            let needed = self.clients.iter().any(|(_, client)| client.pins().is_some_and(|at| at < end));
+            let needed =
+                self.clients.iter().any(|(_, client)| client.pins().is_some_and(|at| at < end));
             if needed {
                 if self.log.tail_bytes() <= self.config.log_bytes {
                     return;
@@ -143,7 +144,8 @@ impl Hub {
             }
             let mut is_needed = is_newest;
             for (_, client) in clients.iter_mut().filter(|(_, client)| client.has_unread(seq)) {
-                let listed = || entry.meta.list.is_none_or(|list| log.list(list).contains(&client.id));
+                let listed =
+                    || entry.meta.list.is_none_or(|list| log.list(list).contains(&client.id));
                 if seq < client.joined || !client.may_get(&entry.meta, listed) {
                     continue;
                 }
@@ -195,7 +197,8 @@ impl Hub {
         let mut is_needed = false;
         if self.behind > 0 {
             let log = &self.log;
-            for (_, client) in self.clients.iter_mut().filter(|(_, client)| client.has_unread(seq)) {
+            for (_, client) in self.clients.iter_mut().filter(|(_, client)| client.has_unread(seq))
+            {
                 let listed = || meta.list.is_none_or(|list| log.list(list).contains(&client.id));
                 if seq < client.joined || !client.may_get(&meta, listed) {
                     continue;

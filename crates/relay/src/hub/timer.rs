@@ -19,7 +19,8 @@ impl Hub {
     /// milliseconds. `None` when nothing will happen by itself.
     pub fn poll_timeout(&self) -> Option<u64> {
         let hold = self.holds.front().map(|&(until_ms, _)| until_ms);
-        let is_quiet = self.clients.is_empty() && self.log.keys.len() == 0 && self.alerts.len() == 0;
+        let is_quiet =
+            self.clients.is_empty() && self.log.keys.len() == 0 && self.alerts.len() == 0;
         let tick = (!is_quiet).then_some(self.next_tick_ms);
         hold.into_iter().chain(tick).min()
     }
@@ -69,7 +70,8 @@ impl Hub {
 
     fn oldest_in_tail(&self) -> Option<KeyId> {
         let log = &self.log;
-        let mut entries = log.entries_from(0).filter(|(seq, entry)| log.is_newest(*seq, &entry.meta));
+        let mut entries =
+            log.entries_from(0).filter(|(seq, entry)| log.is_newest(*seq, &entry.meta));
         entries.next().and_then(|(_, entry)| entry.meta.key)
     }
 
@@ -90,8 +92,13 @@ impl Hub {
     }
 
     fn expire(&mut self, now_ms: u64) {
-        let gone: Vec<_> =
-            self.log.keys.iter().filter(|(_, key)| key.until_ms <= now_ms).map(|(id, _)| id).collect();
+        let gone: Vec<_> = self
+            .log
+            .keys
+            .iter()
+            .filter(|(_, key)| key.until_ms <= now_ms)
+            .map(|(id, _)| id)
+            .collect();
         for key in gone {
             self.forget_key(key, Some(DropReason::Stale));
         }
@@ -108,13 +115,14 @@ impl Hub {
             }
             let since = |at: Option<u64>| now_ms - at.unwrap_or(client.connected_ms).min(now_ms);
             let heartbeat = millis(config.heartbeat);
-            if heartbeat > 0 && client.flow == Flow::Idle && since(client.last_out_ms) >= heartbeat {
+            if heartbeat > 0 && client.flow == Flow::Idle && since(client.last_out_ms) >= heartbeat
+            {
                 client.owes_pong = true;
                 quiet.push(client.id);
             }
-            let has_stalled = client
-                .blocked
-                .is_some_and(|blocked| now_ms.saturating_sub(blocked.since_ms) >= millis(config.stall_grace));
+            let has_stalled = client.blocked.is_some_and(|blocked| {
+                now_ms.saturating_sub(blocked.since_ms) >= millis(config.stall_grace)
+            });
             if has_stalled && !client.is_behind && client.in_flight.is_none() {
                 client.is_behind = true;
                 self.behind += 1;
@@ -128,7 +136,8 @@ impl Hub {
     fn prune(&mut self) {
         let unread = self.clients.iter().map(|(_, client)| client);
         let unread = unread.filter(|client| client.flow != Flow::Idle);
-        let oldest = unread.map(|client| client.cursor.max(client.joined)).min().unwrap_or(u64::MAX);
+        let oldest =
+            unread.map(|client| client.cursor.max(client.joined)).min().unwrap_or(u64::MAX);
         let log = &self.log;
         let read: Vec<_> = log
             .kept
@@ -161,6 +170,7 @@ fn reason_to_close(client: &Client, config: &crate::HubConfig, now_ms: u64) -> O
         return Some(CloseReason::SlowConsumer);
     }
     let blocked = client.blocked?;
-    let is_stuck = is_over(blocked.since_ms, config.write_timeout) && blocked.bytes < LEAST_PROGRESS;
+    let is_stuck =
+        is_over(blocked.since_ms, config.write_timeout) && blocked.bytes < LEAST_PROGRESS;
     is_stuck.then_some(CloseReason::WriteTimeout)
 }

@@ -10,9 +10,10 @@ use tokio::net::{TcpListener, TcpStream};
 use super::Relay;
 use crate::Peer;
 
-/// Bytes that the kernel may hold for one client that does not read. The kernel doubles it for its
-/// own bookkeeping. A second queue behind the relay's own would only hold what is out of date.
-const SEND_BUFFER: usize = 64 << 10;
+/// Bytes that the kernel may hold unsent for one client. It takes a new one when fewer than half of
+/// them are left. A long queue there would only hold what is out of date.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 << 10;
 
 /// A peer that vanished without a word is probed after this long without traffic...
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
@@ -73,14 +74,16 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
     // Without it the last event of a burst waits 40 ms for an acknowledgement.
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
-    socket.set_send_buffer_size(SEND_BUFFER)?;
-    let keepalive =
-        TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
     #[cfg(not(windows))]
     let keepalive = keepalive.with_retries(KEEPALIVE_PROBES);
     socket.set_tcp_keepalive(&keepalive)?;
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(KEEPALIVE_IDLE + KEEPALIVE_INTERVAL * KEEPALIVE_PROBES))?;
+    {
+        socket
+            .set_tcp_user_timeout(Some(KEEPALIVE_IDLE + KEEPALIVE_INTERVAL * KEEPALIVE_PROBES))?;
+        socket.set_tcp_notsent_lowat(UNSENT)?;
+    }
     Ok(())
 }
 

@@ -12,8 +12,8 @@ use super::Relay;
 use super::scratch::Scratch;
 use crate::{Batch, ClientId, CloseReason};
 
-/// Bytes of one write. Also the most that a reader that stops can hold.
-const MAX_WRITE: usize = 64 << 10;
+/// Bytes of one write.
+const MAX_WRITE: usize = 256 << 10;
 
 /// Slices of one write.
 const MAX_SLICES: usize = 64;
@@ -34,8 +34,6 @@ pub(super) struct Connection<S> {
     wants_write: bool,
     /// Something was written and not flushed.
     wants_flush: bool,
-    /// The transport took less than it was given.
-    is_blocked: bool,
     closing: Option<CloseReason>,
     has_ended: bool,
 }
@@ -49,7 +47,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             deframer: Deframer::new(),
             wants_write: false,
             wants_flush: false,
-            is_blocked: false,
             closing: None,
             has_ended: false,
         }
@@ -88,12 +85,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Writes what the hub has for this client.
     fn poll_output(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
         let shared = &self.relay.shared;
+        let mut max = MAX_WRITE;
         for _ in 0..WRITES_PER_TURN {
             if !self.wants_write {
                 break;
             }
-            // After a short write one small try is enough to be told when the transport is ready.
-            let max = if self.is_blocked { 1 } else { MAX_WRITE };
             let now = shared.clock.now();
             shared.shell().hub.read(now, self.id, batch, max);
             if batch.is_empty() {
@@ -111,7 +107,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.wants_flush = true;
-            self.is_blocked = written < batch.len();
+            if written < batch.len() {
+                // One small try is enough to be told when the transport is ready for more.
+                max = 1;
+            }
         }
         if self.wants_write {
             cx.waker().wake_by_ref();

@@ -50,13 +50,14 @@ impl Shell {
 
     pub(super) fn forget(&mut self, client: ClientId) {
         let at = client.slot();
-        if let Some(slot) = self.connections.get_mut(at) {
-            if slot.as_ref().is_some_and(|slot| slot.client == client) {
-                *slot = None;
-            }
+        if let Some(slot) = self.connections.get_mut(at)
+            && slot.as_ref().is_some_and(|slot| slot.client == client)
+        {
+            *slot = None;
         }
     }
 
+    #[expect(clippy::indexing_slicing, reason = "the table was just made long enough")]
     fn slot(&mut self, client: ClientId) -> &mut Slot {
         let at = client.slot();
         if self.connections.len() <= at {
@@ -140,15 +141,10 @@ impl Driver {
             };
             wake.drain(..).for_each(Waker::wake);
             let wait_ms = next_ms.map_or(60_000, |at| at.saturating_sub(now.mono_ms));
-            let deadline = timer_start() + Duration::from_millis(wait_ms);
+            let deadline = Instant::now() + Duration::from_millis(wait_ms);
             if is_timed || deadline < timer.deadline() {
                 timer.as_mut().reset(deadline);
             }
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "arms the shell's timer, on Tokio's clock")]
-fn timer_start() -> Instant {
-    Instant::now()
 }

@@ -21,6 +21,7 @@ pub(super) struct Scratch {
 #[derive(Debug)]
 pub(super) struct ScratchPool {
     limits: Limits,
+    #[expect(clippy::vec_box, reason = "a pointer moves between pool and connection")]
     free: Mutex<Vec<Box<Scratch>>>,
 }
 

@@ -63,7 +63,7 @@ impl Sim {
     /// A connection that has sent its first position report.
     pub fn join(&mut self, uid: &str, callsign: &str, team: &str) -> ClientId {
         let id = self.connect();
-        self.say(id, &sa(uid, callsign, team));
+        self.say(id, sa(uid, callsign, team));
         id
     }
 
