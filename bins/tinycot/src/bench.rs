@@ -43,7 +43,7 @@ pub(crate) struct BenchArgs {
     clients: Option<u32>,
 
     /// Events that each client has under way
-    #[arg(long, value_name = "N", default_value_t = 8, conflicts_with_all = ["rate", "churn", "replay", "idle"])]
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with_all = ["rate", "churn", "replay", "idle"])]
     window: u32,
 
     /// Events per second of each client; latency counts from when an event was due
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn each_scenario_has_its_flag() {
         let scenario = |line| plan(line).expect("valid").scenario;
-        assert_eq!(scenario("bench"), Scenario::Closed { window: 8 });
+        assert_eq!(scenario("bench"), Scenario::Closed { window: 1 });
         assert_eq!(scenario("bench --rate 0.5"), Scenario::Open { rate: 0.5 });
         assert_eq!(scenario("bench --churn 500"), Scenario::Churn { joins: 500.0 });
         let replay = Scenario::Replay { uids: 9, newcomers: 5 };
