@@ -311,7 +311,7 @@ impl Scanner {
             (MARTI, 5) => &mut fields.marti,
             (LINK, 4) => &mut fields.link,
             (CHAT, 6) => &mut fields.chat,
-            (CHAT_RECEIPT, 13) if ends(b"eceipt") => &mut fields.chat,
+            (CHAT_RECEIPT, 13) if ends(b"ceipt") => &mut fields.chat,
             (EMERGENCY, 9) if ends(b"y") => &mut fields.emergency,
             (TAK_CONTROL, 10) if ends(b"ol") => &mut fields.tak_control,
             (FLOW_TAGS, 11) if ends(b"gs_") => &mut fields.flow_tags,
