@@ -1,5 +1,6 @@
 //! A small vocabulary for tests of the hub: a virtual clock, scripted clients, no sockets.
 #![allow(
+    clippy::indexing_slicing,
     dead_code,
     unreachable_pub,
     clippy::allow_attributes,
