@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use relay::server::{Driver, Relay};
 use tokio::net::{TcpListener, TcpSocket};
@@ -20,6 +20,7 @@ use tracing::{info, warn};
 
 use crate::config::{Loaded, Settings};
 use crate::error::Failure;
+use crate::logging::LogWriter;
 use crate::ops::Ops;
 use crate::{announce, clock, limits, logging};
 
@@ -32,6 +33,9 @@ const ADMIN_BACKLOG: u32 = 64;
 /// Questions of whether the relay's thread is alive that may wait for an answer.
 const PROBES: usize = 16;
 
+/// Longest wait at the end for a log that is read slowly.
+pub(crate) const LOG_PATIENCE: Duration = Duration::from_millis(100);
+
 /// A question of whether the relay's thread is alive; answering is the answer.
 pub(crate) type Probe = oneshot::Sender<()>;
 
@@ -41,8 +45,20 @@ pub(crate) type Probe = oneshot::Sender<()>;
 ///
 /// What keeps the server from starting, and a relay that ends on its own.
 pub(crate) fn serve(loaded: Loaded, started: Instant) -> Result<(), Failure> {
-    let Loaded { mut settings, warnings, .. } = loaded;
-    logging::init(&settings.log, settings.log_format);
+    let Loaded { settings, warnings, .. } = loaded;
+    let log = logging::init(&settings.log, settings.log_format)
+        .map_err(|source| Failure::System { doing: "the log cannot be started", source })?;
+    let done = start(settings, warnings, started, &log);
+    log.flush(LOG_PATIENCE);
+    done
+}
+
+fn start(
+    mut settings: Settings,
+    warnings: Vec<String>,
+    started: Instant,
+    log: &LogWriter,
+) -> Result<(), Failure> {
     for warning in warnings {
         warn!("{warning}");
     }
@@ -67,8 +83,10 @@ pub(crate) fn serve(loaded: Loaded, started: Instant) -> Result<(), Failure> {
         probe,
         stop,
         started,
+        log: log.clone(),
     };
     ops.start()?;
+    info!(version = env!("CARGO_PKG_VERSION"), cot = ?cot_addrs, admin = ?admin_addr, "serving");
     announce::ready(&cot_addrs, admin_addr, clock::now().duration_since(started));
 
     let parts = Parts { cot, relay, driver, probes, stopped, settings };

@@ -1,5 +1,7 @@
 //! The log: where it goes, in which form, and what gets into it.
 
+mod writer;
+
 use std::fmt;
 use std::io::{self, IsTerminal};
 use std::str::FromStr;
@@ -7,6 +9,8 @@ use std::str::FromStr;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
+
+pub(crate) use writer::LogWriter;
 
 /// Which levels are logged: one for everything, and others for parts, such as `info,relay=debug`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,17 +31,23 @@ pub(crate) enum LogFormat {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LogFilterError;
 
-/// Sends the log of this process to standard error. Only the first call has an effect.
-pub(crate) fn init(filter: &LogFilter, format: LogFormat) {
+/// Sends the log of this process to standard error, by way of a queue that never blocks.
+///
+/// # Errors
+///
+/// When there is no thread to be had for the writing.
+pub(crate) fn init(filter: &LogFilter, format: LogFormat) -> io::Result<LogWriter> {
+    let writer = LogWriter::start(io::stderr())?;
     let targets =
         Targets::new().with_default(filter.everything).with_targets(filter.parts.iter().cloned());
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer.clone());
     let registry = tracing_subscriber::registry().with(targets);
     // A second subscriber in one process is refused; the first one stays.
     let _ = match format {
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
         LogFormat::Text => registry.with(lines.with_ansi(io::stderr().is_terminal())).try_init(),
     };
+    Ok(writer)
 }
 
 impl Default for LogFilter {

@@ -12,8 +12,9 @@ use tokio::time::{MissedTickBehavior, interval_at, sleep};
 use tracing::{error, info, warn};
 
 use crate::admin::{self, Admin};
-use crate::app::{Probe, asked, runtime};
+use crate::app::{LOG_PATIENCE, Probe, asked, runtime};
 use crate::error::{Failure, exit};
+use crate::logging::LogWriter;
 
 /// Stack of the thread. The deepest thing on it is the writing of a JSON table.
 const STACK_BYTES: usize = 512 << 10;
@@ -34,6 +35,7 @@ pub(crate) struct Ops {
     /// Tells everyone to stop.
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) started: Instant,
+    pub(crate) log: LogWriter,
 }
 
 impl Ops {
@@ -59,7 +61,7 @@ impl Ops {
         if !self.stats_interval.is_zero() {
             runtime.spawn(traffic(self.relay, self.stats_interval, self.stop.subscribe()));
         }
-        let run = watch_signals(signals, self.stop, self.drain_timeout + GRACE);
+        let run = watch_signals(signals, self.stop, self.drain_timeout + GRACE, self.log);
         thread::Builder::new()
             .name("ops".to_owned())
             .stack_size(STACK_BYTES)
@@ -94,20 +96,27 @@ impl Signals {
 
 /// Turns the first signal into a request to stop and the second into an end at once. The process
 /// ends under us when the relay's thread is done.
-async fn watch_signals(mut signals: Signals, stop: watch::Sender<bool>, patience: Duration) {
+async fn watch_signals(
+    mut signals: Signals,
+    stop: watch::Sender<bool>,
+    patience: Duration,
+    log: LogWriter,
+) {
     let (name, _) = signals.next().await;
     info!(signal = name, "stopping");
     stop.send_replace(true);
-    tokio::select! {
+    let code = tokio::select! {
         (name, code) = signals.next() => {
             warn!(signal = name, "ending at once");
-            process::exit(code);
+            code
         }
         () = sleep(patience) => {
             error!("the relay did not stop in time");
-            process::exit(exit::OTHER.into());
+            exit::OTHER.into()
         }
-    }
+    };
+    log.flush(LOG_PATIENCE);
+    process::exit(code);
 }
 
 /// Logs what went in and out since the last line, and how many clients there are.

@@ -170,3 +170,19 @@ fn the_log_has_a_line_of_traffic() {
     assert_eq!(first["clients"], 2, "{log}");
     assert!(!log.contains("HOPE-11") || !log.contains("47.1"), "positions stay out of the log");
 }
+
+#[test]
+fn a_log_that_nobody_reads_does_not_hold_up_the_server() {
+    // Its pipe is never read, and far more than fits into it is logged.
+    let server = Server::with(&["--log", "trace"]);
+    let mut client = server.client();
+    for _ in 0..20_000 {
+        client.send("<event version=\"2.0\" uid=\"x\"></event>");
+    }
+    let [mut hope, mut lost] = server.pair_beside(1);
+    hope.send(&position("UID-1", "HOPE-11"));
+    lost.expect("UID-1");
+    assert_eq!(server.get("/live").0, 200);
+    server.signal(rustix::process::Signal::TERM);
+    assert!(server.ended_unread().success());
+}

@@ -115,8 +115,14 @@ impl Server {
 
     /// Two clients that are connected, as the server sees it too.
     pub(crate) fn pair(&self) -> [Client; 2] {
+        self.pair_beside(0)
+    }
+
+    /// The same where `others` are connected already.
+    pub(crate) fn pair_beside(&self, others: u64) -> [Client; 2] {
         let clients = [self.client(), self.client()];
-        wait_until("both are connected", || self.json("/api/stats")["connections_open"] == 2);
+        let all = others + 2;
+        wait_until("both are connected", || self.json("/api/stats")["connections_open"] == all);
         clients
     }
 
@@ -158,6 +164,12 @@ impl Server {
     /// Whether it still runs.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end without reading its log.
+    pub(crate) fn ended_unread(mut self) -> ExitStatus {
+        wait_until("the server ends", || !self.is_running());
+        self.child.wait().unwrap()
     }
 
     /// Waits for its end: how it ended, when, and its log.
