@@ -68,6 +68,8 @@ static NO_DETAIL: Detail = Detail::new();
 impl Event {
     /// Makes an event that is valid from `time` for `valid_ms` milliseconds, with an unknown point
     /// and an empty detail.
+    ///
+    /// Nobody reads an event whose `uid` or `kind` is the empty text.
     #[must_use]
     pub fn new(uid: &str, kind: &str, how: &str, time: CotTime, valid_ms: i64) -> Self {
         let head = Element::new("event")
@@ -83,8 +85,8 @@ impl Event {
 
     /// Reads one event with the default [`Limits`].
     ///
-    /// Besides well-formed XML this asks for `uid`, `type`, `time` and `stale`, and for a `lat` and
-    /// `lon` in range if there is a point. Times need not be readable: see [`Event::time`].
+    /// Besides well-formed XML this asks for `uid`, `type`, `time` and `stale`, the first two not
+    /// empty, and for a `lat` and `lon` in range if there is a point. Times need not be readable: see [`Event::time`].
     ///
     /// # Errors
     ///
@@ -109,8 +111,14 @@ impl Event {
         if head.name() != "event" {
             return Err(ParseError::NotAnEvent);
         }
-        if let Some(name) = REQUIRED.into_iter().find(|name| head.attribute(name).is_none()) {
-            return Err(ParseError::MissingAttribute { name });
+        for name in REQUIRED {
+            match head.attribute(name) {
+                Some("") if matches!(name, "uid" | "type") => {
+                    return Err(ParseError::InvalidAttribute { name, expected: "a text" });
+                }
+                Some(_) => {}
+                None => return Err(ParseError::MissingAttribute { name }),
+            }
         }
         let mut event = Self { head, parts: Vec::with_capacity(nodes.len()) };
         for node in nodes {
@@ -199,12 +207,12 @@ impl Event {
         self.head.attributes()
     }
 
-    /// Replaces the uid.
+    /// Replaces the uid, which must not be empty.
     pub fn set_uid(&mut self, uid: impl Into<String>) {
         self.head.set_attribute("uid", uid);
     }
 
-    /// Replaces the `type`.
+    /// Replaces the `type`, which must not be empty.
     pub fn set_kind(&mut self, kind: impl Into<String>) {
         self.head.set_attribute("type", kind);
     }

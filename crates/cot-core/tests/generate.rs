@@ -128,3 +128,23 @@ fn an_empty_fleet_and_times_at_the_ends_do_no_harm() {
     }
     assert!(!out.is_empty());
 }
+
+#[test]
+fn a_warm_buffer_makes_reports_without_allocation() {
+    let mut fleet = Fleet::new(2, 100);
+    let mut out = Vec::with_capacity(4096);
+    let measured = allocation_counter::measure(|| {
+        for index in 0..1000 {
+            out.clear();
+            fleet.next_position(
+                index,
+                1_000_000 + 10 * i64::try_from(index).unwrap_or(0),
+                &mut out,
+            );
+            fleet.ping(index, 1_000_000, &mut out);
+            fleet.chat_to_all(index, "Roger & out", 1_000_000, &mut out);
+            fleet.chat_to(index, index + 1, "über", 1_000_000, &mut out);
+        }
+    });
+    assert_eq!(measured.count_total, 0);
+}

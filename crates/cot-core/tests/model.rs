@@ -245,6 +245,8 @@ fn what_is_not_an_event_is_refused() {
         "<a/>",
         "</event>",
         r#"<event uid="u" type="t" time="1"/>"#,
+        r#"<event uid="" type="t" time="1" stale="2"/>"#,
+        r#"<event uid="u" type="" time="1" stale="2"/>"#,
         r#"<event uid="u" uid="u" type="t" time="1" stale="2"/>"#,
         r#"<event uid="u"type="t" time="1" stale="2"/>"#,
         r#"<event uid=u type="t" time="1" stale="2"/>"#,

@@ -20,6 +20,10 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
     ]
 }
 
+fn filled_text() -> impl Strategy<Value = String> {
+    text().prop_filter("not empty", |text| !text.is_empty())
+}
+
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![
         "[A-Za-z_][A-Za-z0-9._-]{0,8}",
@@ -68,8 +72,9 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
     let metres = proptest::option::of(-500.0..9000.0_f64);
     let times = (-62_000_000_000_000..=253_000_000_000_000_i64, 0..100_000_000_i64);
     let children = proptest::collection::vec(element(), 0..5);
-    ((text(), text(), text()), times, degrees, metres, children, proptest::option::of(text()))
-        .prop_map(|((uid, kind, how), (time, valid), (lat, lon), hae, children, access)| {
+    let words = (filled_text(), filled_text(), text());
+    (words, times, degrees, metres, children, proptest::option::of(text())).prop_map(
+        |((uid, kind, how), (time, valid), (lat, lon), hae, children, access)| {
             let time = CotTime::from_unix_millis(time);
             let point = Point { hae, ..Point::new(lat, lon) };
             let mut event = Event::new(&uid, &kind, &how, time, valid).with_point(point);
@@ -80,5 +85,6 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
                 event.set_attribute("access", access);
             }
             event
-        })
+        },
+    )
 }
