@@ -57,7 +57,7 @@ fn the_start_says_where_it_listens_and_ends_with_ready() {
 
 #[test]
 fn several_addresses_are_served() {
-    let server = Server::with(&["--cot-listen", "[::1]:0, 127.0.0.1:0"]);
+    let server = Server::with(&["--cot-listen", "127.0.0.1:0, 127.0.0.1:0"]);
     let listening = server.banner.lines().filter(|line| line.starts_with("listening cot "));
     let addrs: Vec<_> = listening.map(|line| line.split(' ').nth(2).unwrap().to_owned()).collect();
     assert_eq!(addrs.len(), 3, "{addrs:?}");
@@ -185,4 +185,20 @@ fn a_log_that_nobody_reads_does_not_hold_up_the_server() {
     assert_eq!(server.get("/live").0, 200);
     server.signal(rustix::process::Signal::TERM);
     assert!(server.ended_unread().success());
+}
+
+#[test]
+fn too_few_files_mean_fewer_clients_and_a_working_admin_listener() {
+    let server = Server::run_by("ulimit -n 100; exec \"$@\"");
+    let clients: Vec<_> = (0..50).map(|_| server.client()).collect();
+    wait_until("the last ones are refused", || {
+        server.json("/api/stats")["connections_refused"]["full"] == 14
+    });
+    assert_eq!(server.json("/api/stats")["connections_open"], 36);
+    drop(clients);
+    wait_until("all have gone", || server.json("/api/stats")["connections_open"] == 0);
+    server.signal(rustix::process::Signal::TERM);
+    let (status, _, log) = server.ended();
+    assert!(status.success());
+    assert!(log.contains("fewer clients fit into the limit on open files"), "{log}");
 }

@@ -21,7 +21,7 @@ fn both_signals_end_an_idle_server_with_success() {
         server.signal(signal);
         let (status, ended, log) = server.ended();
         assert!(status.success(), "{signal:?}: {status} {log}");
-        assert!(ended.duration_since(asked) < Duration::from_millis(1_000), "{log}");
+        assert!(ended.duration_since(asked) < Duration::from_secs(2), "{log}");
         assert!(log.contains("stopping") && log.contains("stopped"), "{log}");
         assert_eq!(client.socket.read(&mut [0; 64]).unwrap(), 0, "the client is told");
     }
@@ -77,7 +77,7 @@ fn clients_that_do_not_read_do_not_hold_up_the_stop() {
     server.signal(Signal::TERM);
     let (status, ended, log) = server.ended();
     assert!(status.success(), "{status} {log}");
-    assert!(ended.duration_since(asked) < Duration::from_secs(1), "{log}");
+    assert!(ended.duration_since(asked) < Duration::from_secs(2), "{log}");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_second_signal_ends_at_once() {
         server.signal(signal);
         let (status, ended, log) = server.ended();
         assert_eq!(status.code(), Some(code), "{log}");
-        assert!(ended.duration_since(asked) < Duration::from_millis(500), "{log}");
+        assert!(ended.duration_since(asked) < Duration::from_secs(2), "{log}");
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
@@ -12,6 +14,9 @@ use super::value::nearest;
 
 /// The variable that names a configuration file.
 const FILE_VARIABLE: &str = "TINYCOT_CONFIG";
+
+/// Largest configuration file, in bytes. The commented default one is 6 KiB.
+const MAX_FILE: u64 = 1 << 20;
 
 /// Where settings come from, beside the environment.
 #[derive(Debug, Default)]
@@ -72,8 +77,8 @@ pub(super) fn collect(
     }
     let mut all = RawSettings::default();
     if let Some(path) = sources.file.or(file) {
-        let text = std::fs::read_to_string(&path)
-            .map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+        let text =
+            read(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
         all.add_file(&path, &text);
     }
     all.settings.extend(variables.settings);
@@ -157,6 +162,12 @@ impl fmt::Display for Origin {
             Self::Variable(name) => f.write_str(name),
         }
     }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?.take(MAX_FILE).read_to_string(&mut text)?;
+    if read as u64 == MAX_FILE { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(text) }
 }
 
 /// The value as texts, or what it is instead.

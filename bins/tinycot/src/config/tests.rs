@@ -200,6 +200,12 @@ fn a_file_that_is_missing_is_named() {
 }
 
 #[test]
+fn a_file_without_an_end_is_not_read_to_it() {
+    let sources = Sources { file: Some("/dev/zero".into()), ..Sources::default() };
+    assert!(matches!(load(sources, Vec::new()), Err(ConfigError::Read { .. })));
+}
+
+#[test]
 fn the_file_may_be_named_in_the_environment() {
     let file = file("max_clients = 7");
     let environment = variables(&[("TINYCOT_CONFIG", file.path().to_str().unwrap())]);

@@ -84,7 +84,20 @@ impl Server {
 
     /// Starts with a data directory of the test and further arguments.
     pub(crate) fn with_data(data: &Path, args: &[&str]) -> Self {
-        let mut command = tinycot();
+        Self::spawn(tinycot(), data, args)
+    }
+
+    /// Starts from a shell that does something before.
+    pub(crate) fn run_by(script: &str) -> Self {
+        let data = TempDir::new().unwrap();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, "sh"]).arg(env!("CARGO_BIN_EXE_tinycot"));
+        let mut server = Self::spawn(shell, data.path(), &[]);
+        server.data = Some(data);
+        server
+    }
+
+    fn spawn(mut command: Command, data: &Path, args: &[&str]) -> Self {
         command.args(["serve", "--cot-listen", "127.0.0.1:0", "--data-dir"]).arg(data);
         if !args.contains(&"--admin-listen") {
             command.args(["--admin-listen", "127.0.0.1:0"]);
