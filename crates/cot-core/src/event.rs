@@ -1,6 +1,7 @@
 //! One event as an owned value.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::io;
 
 use crate::detail::Detail;
 use crate::event_type::EventType;
@@ -62,6 +63,9 @@ pub(crate) enum Part {
 
 /// The attributes without which there is no event.
 const REQUIRED: [&str; 4] = ["uid", "type", "time", "stale"];
+
+/// Bytes that hold nine of ten events.
+const TYPICAL_LEN: usize = 1024;
 
 static NO_DETAIL: Detail = Detail::new();
 
@@ -140,14 +144,16 @@ impl Event {
     /// Writes the event in one line: no declaration, double quotes, nothing after `</event>`.
     #[must_use]
     pub fn to_xml(&self) -> String {
-        self.to_string()
+        let mut out = String::with_capacity(TYPICAL_LEN);
+        // Writing into memory cannot fail.
+        let _ = write!(out, "{self}");
+        out
     }
 
     /// Appends what [`Event::to_xml`] gives.
     pub fn write_xml(&self, out: &mut Vec<u8>) {
-        use std::io::Write as _;
         // Writing into memory cannot fail.
-        let _ = write!(out, "{self}");
+        let _ = io::Write::write_fmt(out, format_args!("{self}"));
     }
 
     /// The head without content, and the content.

@@ -16,7 +16,7 @@ fn percentiles(mut lens: Vec<usize>) -> (usize, usize, usize, usize) {
 
 #[test]
 fn every_event_is_well_formed_and_complete() {
-    for event in Traffic::new(3).events().take(5000) {
+    for event in Traffic::new(3).events().take(2000) {
         let event = text(&event);
         let tree = roxmltree::Document::parse(event).unwrap_or_else(|e| panic!("{e}: {event}"));
         let root = tree.root_element();
@@ -35,7 +35,7 @@ fn every_event_is_well_formed_and_complete() {
 
 #[test]
 fn position_reports_have_the_lengths_of_real_ones() {
-    let reports = Traffic::new(11).sa(20_000);
+    let reports = Traffic::new(11).sa(5_000);
     let (p10, p50, p90, max) = percentiles(reports.iter().map(Vec::len).collect());
     println!("sa: p10 {p10} p50 {p50} p90 {p90} max {max}");
     assert!(p10.abs_diff(628) <= 25, "p10 {p10}");
@@ -45,7 +45,7 @@ fn position_reports_have_the_lengths_of_real_ones() {
 
 #[test]
 fn mixed_traffic_has_the_proportions_of_a_working_server() {
-    let events = Traffic::new(5).mix(20_000);
+    let events = Traffic::new(5).mix(5_000);
     let (p10, p50, p90, max) = percentiles(events.iter().map(Vec::len).collect());
     let total: usize = events.iter().map(Vec::len).sum();
     println!("mix: p10 {p10} p50 {p50} p90 {p90} max {max} mean {}", total / events.len());

@@ -3,6 +3,8 @@
 //! quick-xml finds the markup and pairs the tags. What it leaves to its caller is checked here:
 //! names, attributes, references, characters, and what may stand around the root.
 
+use std::borrow::Cow;
+
 use quick_xml::Reader;
 use quick_xml::errors::{Error as QuickError, IllFormedError};
 use quick_xml::events::{BytesStart, Event as Markup};
@@ -20,7 +22,7 @@ pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Result<Element, ParseError
     let text = std::str::from_utf8(bytes)
         .map_err(|error| malformed(error.valid_up_to(), "bytes that are not UTF-8"))?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    if let Some(at) = text.find(|character| !is_char(character)) {
+    if let Some(at) = forbidden_character(text) {
         return Err(malformed(at, "a character that XML does not allow"));
     }
     let mut tree = Tree { limits, open: Vec::new(), root: None, elements: 0 };
@@ -76,11 +78,10 @@ impl Tree<'_> {
         if self.elements > elements {
             return Err(ParseError::Limit { what: "elements", limit: elements });
         }
-        let name = start.name();
-        if !is_name(name.as_ref()) {
-            return Err(malformed(at, "an element without a proper name"));
-        }
-        let mut element = Element::from_name(intern(name.as_ref()));
+        let name = checked_name(start.name().as_ref());
+        let name = name.ok_or_else(|| malformed(at, "an element without a proper name"))?;
+        let mut element = Element::from_name(name);
+        let mut has_prefixes = element.name().contains(':');
         let mut rest = start.attributes_raw();
         while !rest.trim_start_matches(is_blank).is_empty() {
             if element.attributes().len() >= attributes {
@@ -88,15 +89,16 @@ impl Tree<'_> {
             }
             let (name, value, tail) =
                 attribute(rest).ok_or_else(|| malformed(at, "a broken attribute"))?;
-            if element.attribute(name).is_some() {
+            if element.attribute(&name).is_some() {
                 return Err(malformed(at, "an attribute twice"));
             }
+            has_prefixes |= name.contains(':');
             let value = attribute_value(value)
                 .ok_or_else(|| malformed(at, "an attribute value that XML does not allow"))?;
-            element.push_attribute(intern(name), value);
+            element.push_attribute(name, value);
             rest = tail;
         }
-        if !self.binds_prefixes_of(&element) {
+        if has_prefixes && !self.binds_prefixes_of(&element) {
             return Err(malformed(at, "a name whose prefix is not declared"));
         }
         self.open.push(element);
@@ -169,7 +171,7 @@ fn is_declaration(declaration: &str) -> bool {
     let mut has_version = false;
     while !rest.trim_start_matches(is_blank).is_empty() {
         let Some((name, value, tail)) = attribute(rest) else { return false };
-        let is_sound = match name {
+        let is_sound = match &*name {
             "version" => value.strip_prefix("1.").is_some_and(|minor| !minor.is_empty()),
             _ => has_version,
         };
@@ -190,7 +192,7 @@ fn is_target(name: &str) -> bool {
 }
 
 /// Splits ` name = "value"` off the front. The blank before the name is required.
-fn attribute(text: &str) -> Option<(&str, &str, &str)> {
+fn attribute(text: &str) -> Option<(Cow<'static, str>, &str, &str)> {
     let trimmed = text.trim_start_matches(is_blank);
     if trimmed.len() == text.len() {
         return None;
@@ -200,11 +202,21 @@ fn attribute(text: &str) -> Option<(&str, &str, &str)> {
     let rest = rest.trim_start_matches(is_blank);
     let quote = rest.chars().next().filter(|&quote| quote == '"' || quote == '\'')?;
     let (value, tail) = rest.get(1..)?.split_once(quote)?;
-    is_name(name).then_some((name, value, tail))
+    Some((checked_name(name)?, value, tail))
+}
+
+/// Keeps a name if it is one. Known names need no check.
+fn checked_name(name: &str) -> Option<Cow<'static, str>> {
+    let kept = intern(name);
+    (matches!(kept, Cow::Borrowed(_)) || is_name(name)).then_some(kept)
 }
 
 /// What an attribute value means: references resolved, literal tabs and line ends as blanks.
 fn attribute_value(raw: &str) -> Option<String> {
+    let needs_care = |byte| matches!(byte, b'<' | b'&' | b'\t' | b'\n' | b'\r');
+    if !raw.bytes().any(needs_care) {
+        return Some(raw.to_owned());
+    }
     if raw.contains('<') {
         return None;
     }
@@ -244,9 +256,18 @@ const fn is_blank(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\n' | '\r')
 }
 
-/// The characters of XML 1.0.
-const fn is_char(character: char) -> bool {
-    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..)
+/// Where the first character stands that XML 1.0 does not allow: control characters, U+FFFE, U+FFFF.
+fn forbidden_character(text: &str) -> Option<usize> {
+    let is_suspect = |byte: u8| byte == 0xEF || byte < b' ';
+    let mut from = 0;
+    while let Some(at) = text.bytes().skip(from).position(is_suspect).map(|at| from + at) {
+        let character = text.get(at..)?.chars().next()?;
+        if !matches!(character, '\t' | '\n' | '\r' | ' '..='\u{FFFD}') {
+            return Some(at);
+        }
+        from = at + character.len_utf8();
+    }
+    None
 }
 
 fn malformed(offset: usize, problem: &'static str) -> ParseError {

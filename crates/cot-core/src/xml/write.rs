@@ -49,6 +49,12 @@ fn escape(
     reference: fn(char) -> Option<&'static str>,
     out: &mut impl fmt::Write,
 ) -> fmt::Result {
+    // Most text needs nothing. 0xEF begins U+FFFE and U+FFFF, among others.
+    let may_need_care =
+        |byte| byte < b' ' || matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'' | 0xEF);
+    if !text.bytes().any(may_need_care) {
+        return out.write_str(text);
+    }
     let mut rest = text;
     let found = |text: &str| text.char_indices().find_map(|(at, c)| Some((at, c, reference(c)?)));
     while let Some((at, character, reference)) = found(rest) {
