@@ -4,6 +4,7 @@
 //! to interpret again. Every key is one row of [`keys::KEYS`].
 
 mod error;
+mod key;
 mod keys;
 mod raw;
 mod value;
@@ -20,7 +21,8 @@ use std::time::Duration;
 use relay::{AllowRule, HubConfig, TeamPolicy};
 
 pub(crate) use error::{ConfigError, Problem};
-pub(crate) use keys::{Group, KEYS, Key};
+pub(crate) use key::{Group, Key};
+pub(crate) use keys::KEYS;
 pub(crate) use raw::{Origin, RawSetting, Sources};
 
 use crate::logging::{LogFilter, LogFormat};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::keys::Wrong;
+use super::key::Wrong;
 use super::raw::{Origin, RawSetting};
 
 /// A configuration that cannot be used.

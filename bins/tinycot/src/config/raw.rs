@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use super::KEYS;
 use super::error::{ConfigError, Problem};
-use super::keys::{KEYS, Key, split_list};
+use super::key::{Key, split_list};
 use super::value::nearest;
 
 /// The variable that names a configuration file.
