@@ -124,6 +124,9 @@ impl Event {
                 None => return Err(ParseError::MissingAttribute { name }),
             }
         }
+        if nodes.iter().any(holds_event) {
+            return Err(ParseError::NestedEvent);
+        }
         let mut event = Self { head, parts: Vec::with_capacity(nodes.len()) };
         for node in nodes {
             let part = match node {
@@ -359,6 +362,11 @@ impl Event {
     fn has_detail(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Detail(_)))
     }
+}
+
+fn holds_event(node: &Node) -> bool {
+    node.as_element()
+        .is_some_and(|element| element.name() == "event" || element.nodes().iter().any(holds_event))
 }
 
 /// The XML of [`Event::to_xml`]. Never self-closing: readers that look for `</event>` would miss it.

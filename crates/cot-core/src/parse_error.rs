@@ -36,6 +36,9 @@ pub enum ParseError {
         /// Its name.
         name: &'static str,
     },
+    /// An element `event` within the event: readers that look for `</event>` would cut it there.
+    #[error("an `event` inside the event")]
+    NestedEvent,
     /// The root element is not `event`.
     #[error("the root element is not `event`")]
     NotAnEvent,

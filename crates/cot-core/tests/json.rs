@@ -130,6 +130,7 @@ fn what_is_not_an_event_is_refused() {
         r#"{"uid":"A","type":"t","time":"1","stale":"2","detail":[{"a":{},"b":{}}]}"#,
         r#"{"uid":"A","type":"t","time":"1","stale":"2","detail":[{"a":"b"}]}"#,
         r##"{"uid":"A","type":"t","time":"1","stale":"2","#":{}}"##,
+        r#"{"uid":"A","type":"t","time":"1","stale":"2","detail":[{"event":{}}]}"#,
         &deep,
     ] {
         assert!(serde_json::from_str::<Event>(json).is_err(), "{json}");

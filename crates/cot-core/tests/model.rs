@@ -269,6 +269,7 @@ fn what_is_not_an_event_is_refused() {
         &format!("{head}\u{1}</event>"),
         &format!("{head}<!-- -- --></event>"),
         &format!("{head}<detail>"),
+        &format!("{head}<detail><a>{head}</event></a></detail></event>"),
     ] {
         assert!(Event::from_xml(xml.as_bytes()).is_err(), "{xml}");
     }

@@ -23,21 +23,18 @@ const MARKER_KINDS: [&str; 9] = [
 ];
 const COLOURS: [&str; 5] = ["-1", "-65536", "-256", "-16711936", "-16776961"];
 
-/// A point of a drawing.
-type Corner = (f64, f64);
-
-/// Somewhere within a few hundred metres of the person.
-fn near(person: &Person, rng: &mut Rng) -> Corner {
+/// Latitude and longitude of somewhere within a few hundred metres of the person.
+fn near(person: &Person, rng: &mut Rng) -> (f64, f64) {
     let motion = person.motion;
     (motion.lat + rng.between(-0.004, 0.004), motion.lon + rng.between(-0.006, 0.006))
 }
 
-fn write_point_at(pen: &mut Pen<'_>, (lat, lon): Corner) {
+fn write_point_at(pen: &mut Pen<'_>, (lat, lon): (f64, f64)) {
     pen.open("point").attr("lat", format_args!("{lat:.7}")).attr("lon", format_args!("{lon:.7}"));
     pen.plain("hae", "9999999.0").plain("ce", "9999999.0").plain("le", "9999999.0").empty();
 }
 
-fn write_corner(pen: &mut Pen<'_>, (lat, lon): Corner) {
+fn write_corner(pen: &mut Pen<'_>, (lat, lon): (f64, f64)) {
     pen.open("link").attr("point", format_args!("{lat:.7},{lon:.7}")).empty();
 }
 
@@ -69,8 +66,8 @@ pub(super) fn write_marker(person: &Person, rng: &mut Rng, now_ms: i64, out: &mu
     pen.open("link").attr("uid", &person.uid).time("production_time", now_ms - 4_000);
     pen.plain("type", "a-f-G-U-C").attr("parent_callsign", &person.callsign);
     pen.plain("relation", "p-p").empty();
-    let name = format_args!("{}.{}.{:06}", "M", 1 + rng.below(28), rng.below(240_000)).to_string();
-    pen.open("contact").attr("callsign", name).empty();
+    let (day, clock) = (1 + rng.below(28), rng.below(240_000));
+    pen.open("contact").attr("callsign", format_args!("M.{day}.{clock:06}")).empty();
     pen.open("remarks").body();
     if rng.chance(30) {
         pen.text("Seen from the ridge & confirmed by two.\nNo movement since.");
@@ -103,7 +100,7 @@ pub(super) fn write_shape(person: &Person, rng: &mut Rng, now_ms: i64, out: &mut
             }
         }
         "u-d-c-c" => {
-            let metres = format_args!("{:.10}", size * 111_320.0).to_string();
+            let metres = format!("{:.10}", size * 111_320.0);
             pen.open("shape").body().open("ellipse").plain("major", &metres);
             pen.plain("minor", &metres).plain("angle", "360").empty().close("shape");
         }

@@ -15,7 +15,7 @@ pub(super) struct Hand {
     pub(super) blank: bool,
     /// Characters above 0x7F as numeric references.
     pub(super) references: bool,
-    /// Digits of the fraction of a second: 0, 1, 2, 3 or 6.
+    /// Digits of the fraction of a second, at most three.
     pub(super) fraction: usize,
     /// `access="Undefined"` in `event`.
     pub(super) access: bool,
@@ -81,12 +81,8 @@ impl<'a> Pen<'a> {
         let mut buf = [0; CotTime::TEXT_LEN];
         let (seconds, millis) = CotTime::from_unix_millis(ms).write_to(&mut buf).split_at(19);
         self.begin_attr(name).raw(seconds);
-        let digits = self.hand.fraction.min(3);
-        if digits > 0 {
-            self.raw(millis.get(..=digits).unwrap_or_default());
-        }
-        if self.hand.fraction > 3 {
-            self.raw("417");
+        if self.hand.fraction > 0 {
+            self.raw(millis.get(..=self.hand.fraction).unwrap_or_default());
         }
         self.raw("Z").end_attr()
     }
