@@ -53,6 +53,19 @@ impl TeamPolicy {
         self.default_team.as_deref()
     }
 
+    /// Whether every team, also one that nobody has named yet, receives what `from` sends.
+    pub(crate) fn permits_all(&self, from: &str) -> bool {
+        self.open || self.rules.iter().any(|rule| rule.permits_all(from))
+    }
+
+    /// The teams that rules name.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().flat_map(|rule| [&rule.from, &rule.to]).filter_map(|party| match party {
+            Party::All => None,
+            Party::Team(name) => Some(name.as_str()),
+        })
+    }
+
     /// Whether `to` receives what `from` sends. The empty name stands for clients without a team.
     pub fn permits(&self, from: &str, to: &str) -> bool {
         self.open || from == to || self.rules.iter().any(|rule| rule.permits(from, to))
@@ -77,6 +90,11 @@ impl AllowRule {
     fn permits(&self, from: &str, to: &str) -> bool {
         let one_way = |a: &str, b: &str| self.from.holds(a) && self.to.holds(b);
         one_way(from, to) || (self.both_ways && one_way(to, from))
+    }
+
+    fn permits_all(&self, from: &str) -> bool {
+        let forth = self.from.holds(from) && self.to == Party::All;
+        forth || (self.both_ways && self.to.holds(from) && self.from == Party::All)
     }
 }
 

@@ -53,6 +53,17 @@ fn rules_let_events_cross_one_way_both_ways_and_to_a_command_post() {
 }
 
 #[test]
+fn rules_hold_for_teams_that_nobody_is_in_yet() {
+    let mut sim = Sim::isolated(&["* -> HQ", "Scouts -> *"]);
+    let (red, scout) = (sim.join("R1", "R1", "Red"), sim.join("S1", "S1", "Scouts"));
+    let post = sim.join("H1", "H1", "HQ");
+    assert_eq!(sim.uids(post), ["R1", "S1"], "the picture from before the command post came");
+    let green = sim.join("G1", "G1", "Green");
+    assert_eq!(sim.uids(green), ["S1"]);
+    drop((sim.take(red), sim.take(scout)));
+}
+
+#[test]
 fn a_uid_of_another_team_supersedes_nothing() {
     let (mut sim, [red, _, blue, _]) = red_and_blue(&[]);
     sim.say(red, marker("M"));

@@ -46,6 +46,8 @@ const MAX_NAME: usize = 256;
 
 struct Slot {
     name: Box<str>,
+    /// Named by a rule: events from before its first client are for it too.
+    is_fixed: bool,
     clients: usize,
     /// Who receives what this team sends.
     reaches: Mask,
@@ -62,6 +64,13 @@ impl Teams {
     pub(crate) fn new(policy: TeamPolicy) -> Self {
         let mut teams = Self { policy, slots: Vec::new(), by_name: HashMap::new() };
         teams.push("");
+        let named: Vec<_> = teams.policy.named().map(str::to_owned).collect();
+        for name in named {
+            let id = teams.intern(&name, |_| false);
+            if let Some(slot) = teams.slots.get_mut(id.index()) {
+                slot.is_fixed = true;
+            }
+        }
         teams
     }
 
@@ -84,7 +93,8 @@ impl Teams {
             return self.push(&name);
         }
         let vacant = (1..self.slots.len()).find(|&at| {
-            self.slots.get(at).is_some_and(|slot| slot.clients == 0) && is_reusable(bit(at))
+            self.slots.get(at).is_some_and(|slot| slot.clients == 0 && !slot.is_fixed)
+                && is_reusable(bit(at))
         });
         match vacant {
             Some(at) => self.replace(at, &name),
@@ -141,14 +151,19 @@ impl Teams {
     }
 
     fn push(&mut self, name: &str) -> TeamId {
-        self.slots.push(Slot { name: name.into(), clients: 0, reaches: Mask::NONE });
+        self.slots.push(Slot {
+            name: name.into(),
+            is_fixed: false,
+            clients: 0,
+            reaches: Mask::NONE,
+        });
         self.settle(self.slots.len() - 1, name)
     }
 
     fn replace(&mut self, at: usize, name: &str) -> TeamId {
         if let Some(slot) = self.slots.get_mut(at) {
             self.by_name.remove(&slot.name);
-            *slot = Slot { name: name.into(), clients: 0, reaches: Mask::NONE };
+            *slot = Slot { name: name.into(), is_fixed: false, clients: 0, reaches: Mask::NONE };
         }
         self.settle(at, name)
     }
@@ -160,10 +175,16 @@ impl Teams {
             if self.policy.permits(name, &slot.name) {
                 reaches.0 |= bit(other).0;
             }
+            if slot.reaches == Mask::ALL {
+                continue;
+            }
             slot.reaches = slot.reaches.without(bit(at));
             if self.policy.permits(&slot.name, name) {
                 slot.reaches.0 |= bit(at).0;
             }
+        }
+        if self.policy.permits_all(name) {
+            reaches = Mask::ALL;
         }
         if let Some(slot) = self.slots.get_mut(at) {
             slot.reaches = reaches;
