@@ -1,15 +1,18 @@
 //! Cuts a byte stream into validated events.
 
 mod between;
+#[cfg(test)]
+mod budget;
 
-use memchr::{memchr2, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 use self::between::Between;
 use crate::header::Header;
 use crate::mend::mend;
 use crate::reject::{FrameError, Reject, RejectCode};
-use crate::scan::{Document, END_TAG, Scanner};
+use crate::scan::{Document, END_OVERLAP, Scanner};
 use crate::walk::{Root, Step, Walk};
+use crate::work;
 
 /// Cuts one connection's byte stream into validated events, however it is split into reads.
 ///
@@ -62,6 +65,9 @@ pub struct Deframer {
     buf: Vec<u8>,
     mode: Mode,
     between: Between,
+    /// Whether the last event did not end where it seemed to. The next one is walked then:
+    /// searching far for its end, again and again, would let a peer buy quadratic work.
+    careful: bool,
     /// Why the stream ended, if it did.
     failed: Option<FrameError>,
 }
@@ -84,7 +90,7 @@ enum Mode {
     /// Not known yet.
     #[default]
     Between,
-    /// An event; no `</event>` ends in its first `searched` bytes.
+    /// An event; no end tag of it begins in its first `searched` bytes.
     Event { searched: usize },
     /// A document whose end has to be found by walking.
     Walk(Walk),
@@ -156,6 +162,7 @@ impl Deframer {
             append(&mut buf, part, scanner.limits().event_bytes());
             let used = self.cut(scanner, &buf, sink)?;
             buf.drain(..used);
+            work::looked_at(buf.len() * usize::from(used > 0));
             if buf.is_empty() {
                 scanner.keep_spare(buf);
             } else {
@@ -181,19 +188,17 @@ impl Deframer {
             Mode::Between | Mode::Skip { .. } => return read.len().min(64),
             Mode::Walk(_) => return read.len().min(4096),
         }
-        // An end tag that is split between the kept bytes and the read.
-        const SPLIT: usize = END_TAG.len() - 1;
-        let kept = self.buf.get(self.buf.len().saturating_sub(SPLIT)..).unwrap_or_default();
-        let head = read.get(..SPLIT.min(read.len())).unwrap_or_default();
-        let mut seam = [0; 2 * SPLIT];
+        // An end tag may be split between the kept bytes and the read.
+        let kept = self.buf.get(self.buf.len().saturating_sub(END_OVERLAP)..).unwrap_or_default();
+        let head = read.get(..END_OVERLAP.min(read.len())).unwrap_or_default();
+        let mut seam = [0; 2 * END_OVERLAP];
         for (slot, &byte) in seam.iter_mut().zip(kept.iter().chain(head)) {
             *slot = byte;
         }
         let seam = seam.get(..kept.len() + head.len()).unwrap_or_default();
-        match seam.windows(END_TAG.len()).position(|window| window == END_TAG) {
-            Some(at) => at + END_TAG.len() - kept.len(),
-            None => scanner.find_end(read).unwrap_or(read.len()),
-        }
+        let in_seam = scanner.find_end(seam).and_then(|end| end.checked_sub(kept.len()));
+        // At least one byte: an end tag that lies in the kept bytes is no news.
+        in_seam.or_else(|| scanner.find_end(read)).unwrap_or(read.len()).max(1)
     }
 
     /// Gives out every item that is complete in `window`; returns how much of it is used up.
@@ -233,8 +238,10 @@ impl Deframer {
         F: FnMut(Item<'_>) + ?Sized,
     {
         let (used, found) = self.between.find(rest)?;
+        work::looked_at(used + 16);
         match found {
             between::Found::Nothing => return Ok(Used::Wait(used)),
+            between::Found::Event if self.careful => self.mode = Mode::Walk(Walk::new(Root::Event)),
             between::Found::Event => self.mode = Mode::Event { searched: 0 },
             between::Found::Auth => self.mode = Mode::Walk(Walk::new(Root::Auth)),
             between::Found::Skip(what) => self.mode = Mode::Skip { what, skipped: 0 },
@@ -261,20 +268,31 @@ impl Deframer {
         let limit = scanner.limits().event_bytes();
         let within = rest.get(..limit).unwrap_or(rest);
         let end = scanner.find_end(within.get(searched..).unwrap_or_default());
-        let Some(end) = end.map(|end| searched + end) else {
-            if rest.len() > limit || may_end_oddly(rest) {
-                self.mode = Mode::Walk(Walk::new(Root::Event));
-                return Used::Go(0);
-            }
-            self.mode = Mode::Event { searched: (rest.len() + 1).saturating_sub(END_TAG.len()) };
-            return Used::Wait(0);
+        let end = match end {
+            Some(end) => searched + end,
+            None => match closed_root(rest, searched) {
+                Some(end) if end <= limit => {
+                    self.careful = true;
+                    end
+                }
+                _ if rest.len() > limit => {
+                    self.mode = Mode::Walk(Walk::new(Root::Event));
+                    return Used::Go(0);
+                }
+                _ => {
+                    self.mode = Mode::Event { searched: rest.len().saturating_sub(END_OVERLAP) };
+                    return Used::Wait(0);
+                }
+            },
         };
         match scanner.document(within.get(..end).unwrap_or_default()) {
             Ok(document) => {
+                self.careful |= document.len() < end;
                 self.mode = Mode::Between;
                 Used::Go(emit(scanner, document, sink))
             }
             Err(_) => {
+                self.careful = true;
                 self.mode = Mode::Walk(Walk::new(Root::Event));
                 Used::Go(0)
             }
@@ -317,7 +335,10 @@ impl Deframer {
                 end
             }
             Step::End(end) => match scanner.document(rest.get(..end).unwrap_or_default()) {
-                Ok(document) => emit(scanner, document, sink),
+                Ok(document) => {
+                    self.careful = !document.has_end_tag();
+                    emit(scanner, document, sink)
+                }
                 Err(reject) => {
                     sink(Item::Rejected(reject));
                     end
@@ -353,6 +374,7 @@ impl Deframer {
                 }
             },
         };
+        work::looked_at(found.unwrap_or(rest.len()));
         if let Some(end) = found {
             self.mode = Mode::Between;
             return Ok(Used::Go(end));
@@ -410,13 +432,32 @@ where
     scanner.keep_mended(buf);
 }
 
-/// Whether the bytes so far may be a whole event without an `</event>`: they end in `/>`, or in
-/// `</event` with blanks before the `>`. Then it must not have to wait for the next event.
-fn may_end_oddly(rest: &[u8]) -> bool {
-    let Some(tag) = rest.trim_ascii_end().strip_suffix(b">") else {
-        return false;
-    };
-    tag.ends_with(b"/") || tag.trim_ascii_end().ends_with(b"</event")
+/// The offset after the root's start tag if that is self-closing: then the event is complete and
+/// must not have to wait for the end tag of the next one.
+///
+/// `None` too when the tag is longer than what it takes to find that out again at each read;
+/// such an event does have to wait.
+fn closed_root(rest: &[u8], searched: usize) -> Option<usize> {
+    const LONGEST: usize = 1024;
+    if searched >= LONGEST || memchr(b'>', rest.get(searched..)?).is_none() {
+        return None;
+    }
+    let head = rest.get(..LONGEST).unwrap_or(rest);
+    work::looked_at(head.len());
+    let tail = head.get(1..)?;
+    let tag = tail.get(..memchr(b'<', tail).unwrap_or(tail.len()))?;
+    // Next to no other root has this anywhere in its tag.
+    memmem::find(tag, b"/>")?;
+    let mut quote = None;
+    for (at, &byte) in tag.iter().enumerate() {
+        match (quote, byte) {
+            (Some(open), _) if open == byte => quote = None,
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'>') => return tag.get(..at)?.ends_with(b"/").then_some(at + 2),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The offset after a declaration's `?>`, if it has arrived; as an error the offset of a `<`
@@ -438,6 +479,7 @@ fn declaration_end(rest: &[u8]) -> Result<Option<usize>, usize> {
 
 /// Appends without letting the buffer grow to twice of what an event may need.
 fn append(buf: &mut Vec<u8>, part: &[u8], limit: usize) {
+    work::looked_at(part.len());
     let needed = buf.len() + part.len();
     if needed > buf.capacity() {
         let doubled = (2 * buf.capacity()).min(limit + 1);

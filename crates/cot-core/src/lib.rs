@@ -8,6 +8,7 @@ mod reject;
 mod scan;
 mod text;
 mod walk;
+mod work;
 
 pub use deframer::{Deframer, Item};
 pub use header::{

@@ -1,6 +1,7 @@
 //! Rewrites an event that other readers would end elsewhere.
 
 use crate::header::{Token, Tokens};
+use crate::work;
 
 /// Writes `text`, a validated event, so that `</event>` occurs in it as the last eight bytes and
 /// nowhere else: comments and instructions are dropped, CDATA sections become escaped text, the
@@ -11,6 +12,7 @@ use crate::header::{Token, Tokens};
 ///
 /// The result has to be scanned: dropping what stood between two pieces of text joins them.
 pub(crate) fn mend(text: &str, limit: usize, out: &mut Vec<u8>) -> bool {
+    work::looked_at(text.len());
     out.clear();
     let mut tokens = Tokens::new(text, 0);
     let mut depth = 0_usize;

@@ -13,9 +13,17 @@ use self::tag::{Attr, Open};
 use crate::header::{Fields, Header};
 use crate::limits::Limits;
 use crate::reject::{Reject, RejectCode};
+use crate::work;
 
-/// The last bytes of every event that may be relayed.
-pub(crate) const END_TAG: &[u8; 8] = b"</event>";
+/// What the end of every event starts with.
+const END_TAG: &[u8] = b"</event";
+
+/// Blanks that may stand before the `>` of an end tag and have it found by looking for it. One
+/// with more of them is still read as XML; it is just not what the search stops at.
+const END_BLANKS: usize = 16;
+
+/// How many bytes before the end of what was searched an end tag may begin that is not complete.
+pub(crate) const END_OVERLAP: usize = END_TAG.len() + END_BLANKS;
 
 /// Validates events and reads their routing header.
 ///
@@ -97,7 +105,11 @@ impl Scanner {
     /// well-formed but must not be relayed as it stands.
     pub fn scan<'a>(&mut self, bytes: &'a [u8]) -> Result<Header<'a>, Reject> {
         let start = content::prolog(bytes)?;
-        let document = self.document(bytes.get(start..).unwrap_or_default())?;
+        let rest = bytes.get(start..).unwrap_or_default();
+        if !rest.starts_with(b"<") {
+            return Err(Reject::new(RejectCode::Root, 0));
+        }
+        let document = self.document(rest)?;
         content::epilog(bytes, start + document.len())?;
         if self.is_ambiguous(&document) {
             return Err(Reject::new(RejectCode::AmbiguousEnd, document.len()));
@@ -105,13 +117,14 @@ impl Scanner {
         Ok(document.header)
     }
 
-    /// Validates the event at the very start of `bytes`; what follows its end is left alone, but
+    /// Validates the event whose `<` is the first byte; what follows its end is left alone, but
     /// must be text that XML allows.
     #[inline]
     pub(crate) fn document<'a>(&mut self, bytes: &'a [u8]) -> Result<Document<'a>, Reject> {
         if bytes.len() > self.limits.event_bytes() {
             return Err(Reject::new(RejectCode::TooLong, self.limits.event_bytes()));
         }
+        work::looked_at(bytes.len());
         let checked = chars::check(bytes)?;
         let mut fields = Fields::default();
         if checked.controls {
@@ -139,10 +152,25 @@ impl Scanner {
             && self.find_end(document.header.bytes()) != Some(document.len())
     }
 
-    /// The offset after the first `</event>`.
+    /// The offset after the first `</event>`, in which blanks may stand before the `>`.
     #[inline]
     pub(crate) fn find_end(&self, bytes: &[u8]) -> Option<usize> {
-        self.finder.find(bytes).map(|at| at + END_TAG.len())
+        let mut from = 0;
+        loop {
+            let rest = bytes.get(from..)?;
+            let found = self.finder.find(rest);
+            work::looked_at(found.unwrap_or(rest.len()) + END_OVERLAP);
+            let end = from + found? + END_TAG.len();
+            if bytes.get(end) == Some(&b'>') {
+                return Some(end + 1);
+            }
+            let window = bytes.get(end..bytes.len().min(end + END_BLANKS + 1))?;
+            let blanks = window.iter().take_while(|byte| is_blank(**byte)).count();
+            if window.get(blanks) == Some(&b'>') {
+                return Some(end + blanks + 1);
+            }
+            from = end;
+        }
     }
 
     /// Lends the buffer for rewritten events; [`keep_mended`](Self::keep_mended) returns it.
@@ -162,6 +190,10 @@ impl Scanner {
     pub(crate) fn keep_spare(&mut self, buf: Vec<u8>) {
         keep(&mut self.spare, buf);
     }
+}
+
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 /// Keeps the larger of two buffers, unless it is so large that only one odd event can have
@@ -184,6 +216,11 @@ impl Document<'_> {
     /// Bytes from the start of `<event` to the end of the root element.
     pub(crate) const fn len(&self) -> usize {
         self.header.bytes().len()
+    }
+
+    /// Whether the root ends in an end tag, and that without blanks.
+    pub(crate) const fn has_end_tag(&self) -> bool {
+        !self.has(Fields::ODD_END)
     }
 
     const fn has(&self, flag: u32) -> bool {

@@ -38,6 +38,8 @@
 
 use memchr::{memchr, memchr2, memmem};
 
+use crate::work;
+
 /// How many embedded events a frame may hold before the stream is given up: behind a sender that
 /// broke off deep inside an event, every further event looks embedded.
 const MAX_EMBEDDED: u32 = 4;
@@ -143,6 +145,7 @@ impl Walk {
     /// last call.
     pub(crate) fn run(&mut self, frame: &[u8]) -> Step {
         loop {
+            let from = self.at;
             let step = match self.place {
                 Place::Content => self.content(frame),
                 Place::Tag { counts } => self.tag(frame, counts),
@@ -154,6 +157,7 @@ impl Walk {
                 Place::Cdata => self.until(frame, b"]]>"),
                 Place::Instruction => self.until(frame, b"?>"),
             };
+            work::looked_at(self.at - from + 16);
             if let Some(step) = step {
                 return step;
             }
@@ -198,7 +202,11 @@ impl Walk {
             Markup::Comment => self.enter_opaque(Place::Comment, 4),
             Markup::Cdata => self.enter_opaque(Place::Cdata, 9),
             Markup::Instruction => self.enter_opaque(Place::Instruction, 2),
-            Markup::Text => self.enter(Place::Content, 1),
+            Markup::Text => {
+                // Two in a row are what a sender leaves that breaks off behind the first.
+                self.torn = rest.get(1) == Some(&b'<');
+                self.enter(Place::Content, 1);
+            }
         }
         None
     }
@@ -301,6 +309,7 @@ impl Walk {
     fn doubt(&mut self, frame: &[u8], quote: u8, counts: bool, seek: usize) -> Option<Step> {
         let rest = frame.get(seek..).unwrap_or_default();
         let skipped = memchr(quote, rest).unwrap_or(rest.len());
+        work::looked_at(skipped);
         let Some(&after) = rest.get(skipped + 1) else {
             self.place = Place::Doubt { quote, counts, seek: seek + skipped };
             return Some(Step::More);

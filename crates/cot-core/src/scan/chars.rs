@@ -135,7 +135,7 @@ fn unusual_name(bytes: &[u8], at: usize) -> Result<Name, Reject> {
 }
 
 /// `NameStartChar` of XML 1.0, fifth edition.
-const fn is_name_start(character: char) -> bool {
+pub(super) const fn is_name_start(character: char) -> bool {
     matches!(character,
         ':' | '_' | 'A'..='Z' | 'a'..='z' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}'
         | '\u{F8}'..='\u{2FF}' | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}'

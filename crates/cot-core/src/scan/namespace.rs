@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::chars::is_name_start;
 use crate::header::{Element, Token, Tokens};
 use crate::reject::{Reject, RejectCode};
 
@@ -112,6 +113,6 @@ fn split(name: &str) -> Option<Option<(&str, &str)>> {
     let Some((prefix, local)) = name.split_once(':') else {
         return Some(None);
     };
-    let is_sound = !prefix.is_empty() && !local.is_empty() && !local.contains(':');
+    let is_sound = !prefix.is_empty() && local.starts_with(is_name_start) && !local.contains(':');
     is_sound.then_some(Some((prefix, local)))
 }

@@ -292,8 +292,8 @@ impl Scanner {
 
     #[inline(always)]
     fn detail_child(&self, bytes: &[u8], at: usize, name: (u64, usize), fields: &mut Fields) {
-        // The key holds the first eight bytes; the rest of a longer name is compared here.
-        let ends = |rest: &[u8]| bytes.get(at + 9..at + 1 + name.1) == Some(rest);
+        // The key holds the first eight bytes; longer names are compared here.
+        let is = |whole: &[u8]| bytes.get(at + 1..at + 1 + name.1) == Some(whole);
         let field = match name {
             (CONTACT, 7) if !fields.has(Fields::CONTACT) => {
                 fields.set(Fields::CONTACT);
@@ -311,12 +311,12 @@ impl Scanner {
             (MARTI, 5) => &mut fields.marti,
             (LINK, 4) => &mut fields.link,
             (CHAT, 6) => &mut fields.chat,
-            (CHAT_RECEIPT, 13) if ends(b"ceipt") => &mut fields.chat,
-            (EMERGENCY, 9) if ends(b"y") => &mut fields.emergency,
-            (TAK_CONTROL, 10) if ends(b"ol") => &mut fields.tak_control,
-            (FLOW_TAGS, 11) if ends(b"gs_") => &mut fields.flow_tags,
-            (ACK_RESPONSE, 11) if ends(b"nse") => return fields.set(Fields::ACK_RESPONSE),
-            (FORCE_DELETE, 13) if ends(b"elete") => return fields.set(Fields::FORCE_DELETE),
+            (CHAT_RECEIPT, 13) if is(b"__chatreceipt") => &mut fields.chat,
+            (EMERGENCY, 9) if is(b"emergency") => &mut fields.emergency,
+            (TAK_CONTROL, 10) if is(b"TakControl") => &mut fields.tak_control,
+            (FLOW_TAGS, 11) if is(b"_flow-tags_") => &mut fields.flow_tags,
+            (ACK_RESPONSE, 11) if is(b"ackresponse") => return fields.set(Fields::ACK_RESPONSE),
+            (FORCE_DELETE, 13) if is(b"__forcedelete") => return fields.set(Fields::FORCE_DELETE),
             _ => return,
         };
         if *field == 0 {
