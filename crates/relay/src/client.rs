@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 pub struct ClientId(pub(crate) u64);
 
 impl ClientId {
-    /// The number behind it, for logs and tables. 0 is the server itself.
+    /// Its number, for logs and tables: 1 for the first connection. 0 is the server itself.
     pub fn as_u64(self) -> u64 {
-        self.0
+        self.0 >> 32
     }
 
     /// Place in tables of connections that are open now.

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use cot_core::{Deframer, FrameError, Item};
@@ -77,8 +77,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Poll::Ready(reason_for(&error));
             }
         }
-        // There may be more. Others first.
-        cx.waker().wake_by_ref();
+        // There may be more.
+        after_others(cx);
         Poll::Pending
     }
 
@@ -113,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
         if self.wants_write {
-            cx.waker().wake_by_ref();
+            after_others(cx);
             return Poll::Pending;
         }
         if self.wants_flush {
@@ -188,6 +188,12 @@ impl<S> Drop for Connection<S> {
             shared.emptied.notify_waiters();
         }
     }
+}
+
+/// Has the task polled again, once the runtime has looked at its sockets and run what is ready.
+/// Just to wake it would put it before those of whose bytes the runtime does not know yet.
+fn after_others(cx: &mut Context<'_>) {
+    let _ = pin!(tokio::task::yield_now()).poll(cx);
 }
 
 fn poll_write<S: AsyncWrite>(

@@ -59,7 +59,7 @@ pub fn ping() -> String {
 }
 
 pub fn is_pong(event: &str) -> bool {
-    attribute(event, "type") == "t-x-c-t-r"
+    event.contains(" type=\"t-x-c-t-r\"")
 }
 
 /// The first `name="..."` in an event.
