@@ -48,6 +48,9 @@ pub struct Stats {
     pub state_bytes: u64,
     /// Uids forgotten for newcomers because that memory was full.
     pub state_evicted: u64,
+    /// Clients that named a team for which there was no place: the relay knows 63 at one time, with
+    /// names of at most 256 bytes. Under an isolating policy such a client is on its own.
+    pub teams_refused: u64,
     /// Alerts that are being repeated.
     pub emergencies: u64,
     /// Bytes of events in the log that some client may still read.

@@ -289,7 +289,10 @@ impl Hub {
         let valid_ms = validity_ms(header);
         let is_presence = header.contact().is_some_and(|contact| contact.endpoint.is_some());
         let slot = self.log.keys.get_mut(key)?;
-        let item_time = slot.time_ms;
+        let item_time = match slot.kind {
+            KeyKind::Tombstone { item_time } => item_time,
+            _ => slot.time_ms,
+        };
         slot.time_ms = header.time_ms();
         (slot.kind, slot.until_ms) = match kind {
             Kind::Deletion => {

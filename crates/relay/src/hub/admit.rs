@@ -121,6 +121,7 @@ impl Hub {
         if old == team {
             return;
         }
+        self.stats.teams_refused += u64::from(team == TeamId::OVERFLOW);
         let sees_differently = client.receives != receives;
         client.receives = receives;
         let (replayed_to, uids) = (client.joined, client.uids.clone());

@@ -73,7 +73,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             shared.shell().hub.handle_bytes(now, id, read.len(), self.deframer.pending());
             shared.end_turn();
             if let Err(error) = fed {
-                tracing::info!(client = id.as_u64(), %error, "closing connection");
+                if shared.shell().may_log(now) {
+                    tracing::info!(client = id.as_u64(), %error, "closing connection");
+                }
                 return Poll::Ready(reason_for(&error));
             }
         }

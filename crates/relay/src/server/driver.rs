@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Shared;
-use crate::{ClientId, CloseReason, Hub, Output};
+use crate::{ClientId, CloseReason, Hub, Now, Output};
 
 /// The hub and what the shell keeps beside it, under one lock.
 pub(super) struct Shell {
@@ -17,7 +17,13 @@ pub(super) struct Shell {
     connections: Vec<Option<Slot>>,
     pub(super) is_turn_due: bool,
     pub(super) has_ended: bool,
+    /// When a peer's mistake was last logged above debug level.
+    logged_ms: Option<u64>,
 }
+
+/// Least time between two lines about peers' mistakes, in milliseconds: they must not flood the
+/// log. All of them are counted.
+const LOG_REST_MS: u64 = 1_000;
 
 /// What a connection's task must learn.
 struct Slot {
@@ -35,7 +41,16 @@ pub(super) struct Notice {
 
 impl Shell {
     pub(super) fn new(hub: Hub) -> Self {
-        Self { hub, connections: Vec::new(), is_turn_due: false, has_ended: false }
+        Self { hub, connections: Vec::new(), is_turn_due: false, has_ended: false, logged_ms: None }
+    }
+
+    /// Whether a peer's mistake may be logged for the operator now.
+    pub(super) fn may_log(&mut self, now: Now) -> bool {
+        let may = self.logged_ms.is_none_or(|at| now.mono_ms >= at + LOG_REST_MS);
+        if may {
+            self.logged_ms = Some(now.mono_ms);
+        }
+        may
     }
 
     /// Takes the news for a connection and remembers whom to wake for the next.
