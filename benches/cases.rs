@@ -58,6 +58,11 @@ const fn ratio(what: &'static str, unit: &'static str, must: f64, aim: f64) -> R
     Row { what, unit, is_ratio: true, must, aim, is_more_better: false }
 }
 
+/// A figure that nothing is demanded of.
+const fn note(what: &'static str, unit: &'static str) -> Row {
+    most(what, unit, f64::INFINITY, f64::INFINITY)
+}
+
 /// The time from the start of a process to its word that it is ready, taken from every run.
 pub(crate) const START: Row = most("start to `ready`", "ms", 50.0, 10.0);
 
@@ -94,7 +99,9 @@ pub(crate) const CASES: &[Case] = &[
         key: "stalled",
         rows: &[
             most("p99 of the others, 10 of 60 stalled, to none stalled", "ratio", 1.2, 1.0),
-            most("resident memory with 10 of 60 stalled", "MB", f64::INFINITY, f64::INFINITY),
+            note("resident memory in that run", "MB"),
+            note("the stalled read on: slowest is up to date after", "ms"),
+            note("events that each reads for that", "events"),
         ],
         run: stalled,
     },
@@ -149,7 +156,11 @@ fn stalled(kind: Kind, settings: &Settings) -> Measured {
     let without = run(&Load::start(kind)?, 0)?;
     let load = Load::start(kind)?;
     let with = run(&load, 10)?;
-    let figures = vec![p99_ms(&with) / p99_ms(&without), rss_mb(&with)];
+    let (slowest, events) = with.catch_up.map_or((f64::NAN, f64::NAN), |catch_up| {
+        let whole = |count: u64| u32::try_from(count).map_or(f64::NAN, f64::from);
+        (catch_up.slowest_us / 1e3, whole(catch_up.events) / whole(catch_up.clients))
+    });
+    let figures = vec![p99_ms(&with) / p99_ms(&without), rss_mb(&with), slowest, events];
     Ok(load.outcome(figures, &[with, without]))
 }
 

@@ -21,6 +21,7 @@
 //! ```
 
 mod alarm;
+mod catch_up;
 mod churn;
 mod clock;
 mod closed;
@@ -44,7 +45,7 @@ mod tally;
 pub use error::LoadError;
 pub use plan::{Plan, Scenario};
 pub use progress::{Phase, Progress};
-pub use report::{Latency, Report, Server};
+pub use report::{CatchUp, Latency, Report, Server};
 
 use closed::Closed;
 use fleet::Fleet;

@@ -38,14 +38,18 @@ pub struct Plan {
     /// Clients that stop reading halfway through the warm-up, but go on sending. Defaults to 0.
     ///
     /// They are left out of every figure, and the figures of the others tell what they suffer.
+    /// When all is measured they read again, and the report says how soon they are up to date.
+    /// Closed and open loops only.
     pub stalled: u32,
     /// If given, only one client sends, and reports so many things in turn, as a gateway does.
+    /// Closed and open loops only.
     pub uids: Option<u32>,
     /// Time for which figures are taken. Defaults to 10 s.
     pub measure: Duration,
     /// Time of the same load before that. Defaults to 2 s.
     pub warmup: Duration,
-    /// Time without any delivery after which what is missing is given up. Defaults to 5 s.
+    /// Time without any delivery after which what is missing is given up, more than 0. Defaults to
+    /// 5 s.
     pub patience: Duration,
     /// The server's process on this machine, to observe its processor time and memory.
     pub pid: Option<u32>,
@@ -126,6 +130,18 @@ impl Plan {
         }
         if self.measure.is_zero() {
             return refuse("seconds", "0".to_string(), "something must be measured");
+        }
+        if self.patience.is_zero() {
+            return refuse("patience", "0".to_string(), "deliveries take time");
+        }
+        let is_loop = matches!(self.scenario, Scenario::Closed { .. } | Scenario::Open { .. });
+        if !is_loop && self.stalled > 0 {
+            let rule = "clients stall in closed and open loops only";
+            return refuse("stalled", self.stalled.to_string(), rule);
+        }
+        if let (Some(uids), false) = (self.uids, is_loop) {
+            let rule = "gateways send in closed and open loops only";
+            return refuse("uids", uids.to_string(), rule);
         }
         let within = |value: f64, most: f64| value > 0.0 && value <= most;
         match self.scenario {

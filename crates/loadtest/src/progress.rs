@@ -25,6 +25,8 @@ pub struct Progress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
+    /// Stalled clients read again. Counts pairs of a client and a sender that are up to date.
+    CatchingUp,
     /// Clients connect. Counts clients.
     Connecting,
     /// What is under way arrives. Counts milliseconds of patience used.
@@ -43,6 +45,7 @@ impl Phase {
     /// The phase in one lower-case word or two.
     pub fn name(self) -> &'static str {
         match self {
+            Self::CatchingUp => "catching up",
             Self::Connecting => "connecting",
             Self::Draining => "draining",
             Self::Measuring => "measuring",

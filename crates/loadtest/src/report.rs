@@ -48,6 +48,8 @@ pub struct Report {
     pub others: u64,
     /// Stalled clients that the server closed.
     pub stalled_closed: u32,
+    /// How the stalled clients came up to date when they read again, after all was measured.
+    pub catch_up: Option<CatchUp>,
     /// From sent (or due to be sent) to received, of the measured time. In a run of churn, from
     /// a client's turn to come until all steady clients saw it; in a replay, until the newcomer
     /// has all.
@@ -73,6 +75,20 @@ pub struct Latency {
     pub p999_us: f64,
     /// All are at most this.
     pub max_us: f64,
+}
+
+/// How clients that had stalled came up to date.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[non_exhaustive]
+pub struct CatchUp {
+    /// Stalled clients that the server had not closed.
+    pub clients: u64,
+    /// Those of them that got the last event of every sender.
+    pub complete: u64,
+    /// From the moment they read again to the last of those events. Microseconds.
+    pub slowest_us: f64,
+    /// Deliveries to them all in that time: what they had to wade through.
+    pub events: u64,
 }
 
 /// What the server's process used.
@@ -145,6 +161,13 @@ impl fmt::Display for Report {
             "texts        changed {} of {} compared; other events {}",
             self.changed, self.compared, self.others
         )?;
+        if let Some(CatchUp { clients, complete, slowest_us, events }) = self.catch_up {
+            writeln!(
+                f,
+                "catching up  {complete} of {clients} stalled clients in {} through {events} events",
+                Time(slowest_us)
+            )?;
+        }
         if let Some(server) = self.server {
             writeln!(
                 f,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::catch_up;
 use crate::clock::nanos;
 use crate::event::Template;
 use crate::fleet::Fleet;
@@ -87,7 +88,8 @@ pub(crate) fn run(
     drain(plan, fleet, pace, end, watch)?;
     let before = before.unwrap_or_default();
     let report = report(plan, fleet, pace.sent(), before, after, peak);
-    Ok(Report { unsent: pace.owed(), ..report })
+    let catch_up = catch_up::run(plan, fleet, pace.sent(), watch)?;
+    Ok(Report { unsent: pace.owed(), catch_up, ..report })
 }
 
 /// Usage of the server and of this thread at one moment.

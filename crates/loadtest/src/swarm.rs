@@ -176,6 +176,16 @@ impl Swarm {
         }
     }
 
+    /// Makes a stalled client read again; whether it is still connected.
+    pub(crate) fn resume(&mut self, link: usize) -> bool {
+        let Some(open) = self.links.get_mut(link).and_then(Option::as_mut) else { return false };
+        open.state = State::Open;
+        if !std::mem::replace(&mut open.is_listed, true) {
+            self.readable.push_back(link);
+        }
+        true
+    }
+
     /// Closes a client.
     pub(crate) fn close(&mut self, link: usize) {
         if let Some(mut open) = self.links.get_mut(link).and_then(Option::take) {

@@ -64,6 +64,10 @@ fn stalled_clients_leave_the_others_whole() {
     // Three senders are heard by five, and five by four.
     assert_eq!(report.sent / 8 * (3 * 5 + 5 * 4), 30 * 35, "{report}");
     assert!(report.deliveries > 30 * 35 / 2 && report.unsent == 0, "{report}");
+    let catch_up = report.catch_up.expect("three stalled");
+    assert_eq!((catch_up.clients, catch_up.complete), (3, 3), "{report}");
+    // This server keeps everything for them: nearly all of 240 events less their own.
+    assert!(catch_up.events > 3 * 150, "{report}");
 }
 
 #[test]
@@ -104,6 +108,10 @@ fn a_plan_that_cannot_be_is_refused_by_name() {
     assert_eq!(refused(&|plan| plan.teams = 51), "teams");
     assert_eq!(refused(&|plan| plan.stalled = 99), "stalled");
     assert_eq!(refused(&|plan| plan.uids = Some(0)), "uids");
+    assert_eq!(refused(&|plan| plan.patience = Duration::ZERO), "patience");
+    let join = Scenario::Churn { joins: 1.0 };
+    assert_eq!(refused(&|plan| (plan.stalled, plan.scenario) = (1, join)), "stalled");
+    assert_eq!(refused(&|plan| (plan.uids, plan.scenario) = (Some(1), join)), "uids");
     assert_eq!(refused(&|plan| plan.measure = Duration::ZERO), "seconds");
     assert_eq!(refused(&|plan| plan.scenario = Scenario::Open { rate: f64::NAN }), "rate");
     assert_eq!(refused(&|plan| plan.scenario = Scenario::Closed { window: 0 }), "window");
