@@ -103,7 +103,8 @@ pub struct Hub {
     /// Newcomers waiting for their replay, in the order of their deadlines.
     holds: VecDeque<(u64, ClientId)>,
     next_tick_ms: u64,
-    is_draining: bool,
+    /// Set when shutting down: whoever has got everything below this is done.
+    drains_to: Option<Seq>,
     stats: Stats,
     rejected: BTreeMap<&'static str, u64>,
 }
@@ -145,7 +146,7 @@ impl Hub {
             closing: VecDeque::new(),
             holds: VecDeque::new(),
             next_tick_ms: 0,
-            is_draining: false,
+            drains_to: None,
             stats: Stats::default(),
             rejected: BTreeMap::new(),
             config,

@@ -84,7 +84,7 @@ impl Hub {
     /// Asks for every connection to be closed once it has been sent what was accepted before, and
     /// refuses newcomers.
     pub fn handle_shutdown(&mut self) {
-        self.is_draining = true;
+        self.drains_to = Some(self.log.head());
         let has_all = |client: &&Client| client.flow != Flow::Ready;
         self.settle();
         let done: Vec<_> =
@@ -164,7 +164,7 @@ impl Hub {
         uid: &Arc<str>,
         kind: &str,
     ) {
-        if self.is_draining {
+        if self.drains_to.is_some() {
             // Everyone is about to be gone, and nobody is to wait for word of it.
             return;
         }
@@ -178,7 +178,7 @@ impl Hub {
 
     fn may_admit(&self, peer: &Peer) -> Result<(), RefuseReason> {
         let from_there = peer.addr.and_then(|addr| self.per_address.get(&addr.ip())).copied();
-        if self.is_draining {
+        if self.drains_to.is_some() {
             Err(RefuseReason::Shutdown)
         } else if self.clients.len() >= self.config.max_clients {
             Err(RefuseReason::Full)

@@ -5,10 +5,10 @@ use bytes::{Buf, Bytes};
 use super::Hub;
 use super::client::{Client, Flow};
 use super::keys::KeyKind;
-use super::log::{Log, Meta, Seq};
+use super::log::{Entry, Log, Meta, Seq};
 use crate::client::ClientId;
 use crate::now::Now;
-use crate::reason::DropReason;
+use crate::reason::{CloseReason, DropReason};
 
 /// Slices of one batch: what one vectored write can usefully take.
 const MAX_SLICES: usize = 64;
@@ -17,7 +17,11 @@ const MAX_SLICES: usize = 64;
 #[derive(Debug, Default)]
 pub struct Batch {
     slices: Vec<Bytes>,
+    /// The events of a client that is behind. One that keeps up needs only their number: what it
+    /// gets can be worked out again from the log, which holds them until the commit.
     marks: Vec<Mark>,
+    /// Events of a client that keeps up.
+    events: u64,
     bytes: usize,
     /// Bytes in front of the first mark: the rest of an event, a pong.
     lead: usize,
@@ -60,7 +64,7 @@ impl Batch {
     pub fn clear(&mut self) {
         self.slices.clear();
         self.marks.clear();
-        (self.bytes, self.lead, self.rest, self.skipped) = (0, 0, 0, 0);
+        (self.bytes, self.lead, self.rest, self.skipped, self.events) = (0, 0, 0, 0, 0);
     }
 
     fn mark(&mut self, seq: Seq, len: u32, is_replay: bool, is_critical: bool) {
@@ -84,6 +88,71 @@ impl Batch {
             offset = offset.saturating_sub(slice.len());
         }
         Bytes::new()
+    }
+}
+
+/// What became of a batch.
+#[derive(Default)]
+struct Done {
+    delivered: u64,
+    replayed: u64,
+    conflated: u64,
+}
+
+impl Batch {
+    /// Finds the event at which a short write to a client that keeps up has ended.
+    fn settle_events(&self, log: &Log, client: &mut Client, written: usize, done: &mut Done) {
+        let mut end = self.lead;
+        for (seq, entry) in log.entries_from(client.cursor) {
+            if end >= written {
+                client.cursor = seq;
+                return;
+            }
+            if !client.may_get(&entry.meta, || listed(log, &entry.meta, client.id)) {
+                continue;
+            }
+            end += entry.len as usize;
+            if end > written {
+                client.rest = self.copy_of(written, end - written);
+                client.rest_counts = true;
+                client.cursor = seq + 1;
+                return;
+            }
+            done.delivered += 1;
+        }
+    }
+
+    /// Goes through the events of a client that is behind, as far as they were written.
+    fn settle_marks(&self, log: &Log, client: &mut Client, written: usize, done: &mut Done) {
+        let mut end = self.lead;
+        let mut begun = 0;
+        for mark in &self.marks {
+            done.conflated += u64::from(mark.skipped);
+            if end >= written {
+                client.cursor = mark.seq;
+                break;
+            }
+            begun += 1;
+            end += mark.len as usize;
+            if mark.is_critical {
+                client.critical_lag = client.critical_lag.saturating_sub(mark.len as usize);
+            }
+            if end > written {
+                client.rest = self.copy_of(written, end - written);
+                client.rest_counts = !mark.is_replay;
+                client.cursor = mark.seq + 1;
+            } else if mark.is_replay {
+                done.replayed += 1;
+            } else {
+                done.delivered += 1;
+            }
+        }
+        // What had to leave the log while this write was under way cannot be read again.
+        let unread = self.marks.get(begun..).unwrap_or_default();
+        let gone = unread.iter().filter(|mark| {
+            !mark.is_replay && mark.seq < log.first() && !log.kept.contains_key(&mark.seq)
+        });
+        done.conflated += gone.count() as u64;
     }
 }
 
@@ -114,6 +183,11 @@ impl Hub {
         if matches!(client.flow, Flow::Hold { .. }) {
             return;
         }
+        if self.drains_to.is_some_and(|end| client.cursor >= end) && client.rest.is_empty() {
+            // Those that still send must not keep it from the end.
+            let id = client.id;
+            return self.close(id, CloseReason::Shutdown);
+        }
         if !client.rest.is_empty() {
             batch.rest = client.rest.len();
             batch.rest_counts = client.rest_counts;
@@ -127,7 +201,7 @@ impl Hub {
         batch.upto = if client.is_behind {
             walk.catch_up(client, batch)
         } else {
-            walk.tail(client, client.cursor, batch)
+            walk.keep_up(client, batch)
         };
         if batch.is_empty() {
             client.counters.conflated += u64::from(batch.skipped);
@@ -138,9 +212,9 @@ impl Hub {
             if std::mem::take(&mut client.is_behind) {
                 self.behind -= 1;
             }
-            if self.is_draining {
+            if self.drains_to.is_some() {
                 let id = client.id;
-                self.close(id, crate::reason::CloseReason::Shutdown);
+                self.close(id, CloseReason::Shutdown);
             }
         } else {
             client.in_flight = Some(batch.upto);
@@ -179,40 +253,20 @@ impl Hub {
             client.rest = batch.copy_of(written, batch.lead.saturating_sub(written));
             client.rest_counts = false;
         }
-        let mut end = batch.lead;
-        let (mut replayed, mut conflated, mut done) = (0, 0, 0);
-        for mark in &batch.marks {
-            conflated += u64::from(mark.skipped);
-            if end >= written {
-                break;
-            }
-            end += mark.len as usize;
-            done += 1;
-            if mark.is_critical {
-                client.critical_lag = client.critical_lag.saturating_sub(mark.len as usize);
-            }
-            if end > written {
-                client.rest = batch.copy_of(written, end - written);
-                client.rest_counts = !mark.is_replay;
-            } else if mark.is_replay {
-                replayed += 1;
-            } else {
-                delivered += 1;
-            }
+        let mut done = Done::default();
+        if written >= batch.bytes {
+            done.conflated += u64::from(batch.skipped);
+            client.cursor = batch.upto;
         }
-        let undone = batch.marks.get(done..).unwrap_or_default();
-        client.cursor = match undone.first() {
-            Some(mark) => mark.seq,
-            None => {
-                conflated += u64::from(batch.skipped);
-                batch.upto
-            }
-        };
-        // What had to leave the log while this write was under way cannot be read again.
-        let gone = undone.iter().filter(|mark| {
-            !mark.is_replay && mark.seq < self.log.first() && !self.log.kept.contains_key(&mark.seq)
-        });
-        conflated += gone.count() as u64;
+        if batch.events == 0 {
+            batch.settle_marks(&self.log, client, written, &mut done);
+        } else if written >= batch.bytes {
+            done.delivered += batch.events;
+        } else {
+            batch.settle_events(&self.log, client, written, &mut done);
+        }
+        let Done { conflated, replayed, .. } = done;
+        delivered += done.delivered;
         client.counters.conflated += conflated;
         client.counters.delivered += delivered;
         client.counters.replayed += replayed;
@@ -284,31 +338,54 @@ impl Walk<'_> {
                 batch.push(kept.bytes.clone());
             }
         }
-        self.tail(client, client.cursor.max(self.log.first()), batch)
+        let from = client.cursor.max(self.log.first());
+        self.tail(from, batch, |batch, seq, entry| match pass(self.log, client, seq, &entry.meta) {
+            Pass::Take { is_replay } => {
+                let takes = self.is_worth(client, &entry.meta, is_replay);
+                if takes {
+                    batch.mark(seq, entry.len, is_replay, entry.meta.is_critical);
+                }
+                takes
+            }
+            Pass::Superseded => {
+                batch.skipped += 1;
+                false
+            }
+            Pass::Foreign => false,
+        })
     }
 
-    /// Events from `from` on, in slices as long as possible. Returns the cursor behind them.
-    fn tail(&self, client: &Client, from: Seq, batch: &mut Batch) -> Seq {
+    /// Everything in order. Returns the cursor behind it.
+    fn keep_up(&self, client: &Client, batch: &mut Batch) -> Seq {
+        self.tail(client.cursor, batch, |batch, _, entry| {
+            let takes = client.may_get(&entry.meta, || listed(self.log, &entry.meta, client.id));
+            batch.events += u64::from(takes);
+            takes
+        })
+    }
+
+    /// Events from `from` on that `take` takes, in slices as long as possible. Returns the cursor
+    /// behind them.
+    fn tail(
+        &self,
+        from: Seq,
+        batch: &mut Batch,
+        mut take: impl FnMut(&mut Batch, Seq, &Entry) -> bool,
+    ) -> Seq {
         let mut blocks = self.log.blocks_from(from);
         let Some(mut block) = blocks.next() else { return self.log.head() };
         let mut run = 0..0;
         let mut upto = self.log.head();
         for (seq, entry) in self.log.entries_from(from) {
-            if batch.bytes + run.len() >= self.max_bytes || batch.slices.len() >= MAX_SLICES {
+            if batch.bytes + (run.end - run.start) >= self.max_bytes
+                || batch.slices.len() >= MAX_SLICES
+            {
                 upto = seq;
                 break;
             }
-            let is_replay = match pass(self.log, client, seq, &entry.meta) {
-                Pass::Take { is_replay } if self.is_worth(client, &entry.meta, is_replay) => {
-                    is_replay
-                }
-                Pass::Superseded => {
-                    batch.skipped += 1;
-                    continue;
-                }
-                Pass::Take { .. } | Pass::Foreign => continue,
-            };
-            let len = entry.len as usize;
+            if !take(batch, seq, entry) {
+                continue;
+            }
             while entry.pos >= block.pos + block.bytes.len() as u64 {
                 flush(&mut run, &block.bytes, batch);
                 match blocks.next() {
@@ -321,8 +398,7 @@ impl Walk<'_> {
                 flush(&mut run, &block.bytes, batch);
                 run = start..start;
             }
-            run.end = start + len;
-            batch.mark(seq, entry.len, is_replay, entry.meta.is_critical);
+            run.end = start + entry.len as usize;
         }
         flush(&mut run, &block.bytes, batch);
         upto
