@@ -62,8 +62,11 @@ pub struct Scanner {
     limits: Limits,
     /// The elements that are open, outermost first. Never longer than `limits.depth`.
     open: Vec<Open>,
-    /// The attributes of the tag being read. Never longer than `limits.attributes`.
+    /// Room for the attributes of a tag, as many as the limit allows or an event can hold (` a=''`
+    /// is the shortest there is); the first `count` are those of the tag read last.
     attrs: Vec<Attr>,
+    /// 0 <= count <= attrs.len()
+    count: usize,
     /// Scratch for finding duplicates in a tag with many attributes.
     order: Vec<u32>,
     /// Finds [`END_TAG`].
@@ -80,7 +83,8 @@ impl Scanner {
         Self {
             limits,
             open: Vec::with_capacity(limits.depth.min(64)),
-            attrs: Vec::with_capacity(limits.attributes.min(128)),
+            attrs: vec![Attr::default(); limits.attributes.min(limits.event_bytes() / 5)],
+            count: 0,
             order: Vec::new(),
             finder: Finder::new(END_TAG),
             spare: Vec::new(),

@@ -2,6 +2,7 @@
 
 use memchr::memchr_iter;
 
+use super::swar::{first_lane, key, load, non_letter_lanes};
 use crate::reject::{Reject, RejectCode};
 
 /// What a pass over all bytes found.
@@ -85,15 +86,32 @@ const fn class(byte: u8) -> u8 {
     CLASS[byte as usize]
 }
 
-/// A name, and whether it has a colon in it.
+/// A name: where it ends, its key, and whether it has a colon in it.
 #[derive(Clone, Copy)]
 pub(super) struct Name {
     pub(super) end: usize,
+    pub(super) key: u64,
     pub(super) prefixed: bool,
 }
 
-/// Reads the name that starts at `at`.
+/// Reads the ASCII letters and `_` from `at` on, of which most names are made; `None` if there are
+/// none, or more than fit two words. Whether the name ends there is for the caller to see.
 #[inline(always)]
+pub(super) fn letters(bytes: &[u8], at: usize) -> Option<Name> {
+    let word = load(bytes, at)?;
+    let stop = non_letter_lanes(word);
+    if stop != 0 {
+        let below = (stop & stop.wrapping_neg()) >> 7;
+        let end = at + first_lane(stop);
+        return (below != 1).then_some(Name { end, key: word & (below - 1), prefixed: false });
+    }
+    let stop = non_letter_lanes(load(bytes, at + 8)?);
+    let end = at + 8 + first_lane(stop);
+    (stop != 0).then_some(Name { end, key: word, prefixed: false })
+}
+
+/// Reads any name, which starts at `at`.
+#[inline(never)]
 pub(super) fn name(bytes: &[u8], at: usize) -> Result<Name, Reject> {
     let mut end = at;
     if let Some(&first) = bytes.get(at)
@@ -105,7 +123,7 @@ pub(super) fn name(bytes: &[u8], at: usize) -> Result<Name, Reject> {
                 if byte == b':' || byte >= 0x80 {
                     break;
                 }
-                return Ok(Name { end, prefixed: false });
+                return Ok(Name { end, key: key(bytes, at, end - at), prefixed: false });
             }
             end += 1;
         }
@@ -131,7 +149,7 @@ fn unusual_name(bytes: &[u8], at: usize) -> Result<Name, Reject> {
     }
     let end = text.find(|character| !is_name_char(character)).unwrap_or(text.len());
     let prefixed = text.bytes().take(end).any(|byte| byte == b':');
-    Ok(Name { end: at + end, prefixed })
+    Ok(Name { end: at + end, key: key(bytes, at, end), prefixed })
 }
 
 /// `NameStartChar` of XML 1.0, fifth edition.

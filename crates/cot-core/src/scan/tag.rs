@@ -1,8 +1,8 @@
 //! The hot loop: tags, attributes and text, and which of them the header keeps.
 
 use super::Scanner;
-use super::chars::name;
-use super::content::{opaque, text};
+use super::chars::{Name, letters, name};
+use super::content::{opaque, reference, text};
 use super::coordinate::in_range;
 use super::swar::{first_lane, key, load, name_key, splat, zero_lanes};
 use crate::header::{Fields, Span};
@@ -18,23 +18,31 @@ pub(super) struct Open {
 }
 
 /// An attribute of the tag being read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Attr {
     key: u64,
-    name: Span,
+    name_start: u32,
+    name_end: u32,
     value: Span,
 }
 
 impl Attr {
-    /// Whether this is the attribute with a name of up to eight bytes that has this key.
-    const fn is(&self, key: u64, len: usize) -> bool {
-        self.key == key && self.name.len() == len
+    const fn name_len(&self) -> usize {
+        (self.name_end - self.name_start) as usize
+    }
+
+    fn name<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        bytes.get(self.name_start as usize..self.name_end as usize)
     }
 }
 
 /// Tags with more attributes than this look for duplicates by sorting: comparing each with each
 /// would let a peer buy quadratic work.
 const SORT_ABOVE: usize = 16;
+
+/// Spreads the names of attributes over 64 bits; chosen so that those of the usual tags do not
+/// clash.
+const SPREAD: u64 = 0x5BC8_FBBC_BDE5_C099;
 
 const EVENT: u64 = name_key("event");
 
@@ -105,23 +113,25 @@ impl Scanner {
     #[inline(always)]
     fn start_tag(&mut self, bytes: &[u8], at: usize, fields: &mut Fields) -> Result<usize, Reject> {
         let start = at + 1;
-        let element = name(bytes, start)?;
+        let element = match letters(bytes, start) {
+            Some(name) if matches!(bytes.get(name.end), Some(b' ' | b'>' | b'/')) => name,
+            _ => name(bytes, start)?,
+        };
         if element.prefixed {
             fields.set(Fields::PREFIXES);
         }
         let len = element.end - start;
-        let element_key = key(bytes, start, len);
-        let is_event = element_key == EVENT && len == 5;
+        let is_event = element.key == EVENT && len == 5;
         if is_event != self.open.is_empty() {
             let code = if is_event { RejectCode::NestedEvent } else { RejectCode::Root };
             return Err(Reject::new(code, at));
         }
         let (end, empty) = self.attributes(bytes, element.end, fields)?;
         match self.open.len() {
-            0 => self.root(bytes, at, fields)?,
-            1 => self.event_child(bytes, at, (element_key, len), empty, fields)?,
+            0 => self.root(at, fields)?,
+            1 => self.event_child(bytes, at, (element.key, len), empty, fields)?,
             2 if fields.has(Fields::IN_DETAIL) => {
-                self.detail_child(bytes, at, (element_key, len), fields);
+                self.detail_child(bytes, at, (element.key, len), fields);
             }
             _ => {}
         }
@@ -129,7 +139,7 @@ impl Scanner {
             if self.open.len() >= self.limits.depth {
                 return Err(Reject::new(RejectCode::Depth, at));
             }
-            self.open.push(Open { key: element_key, start: offset(start), len: offset(len) });
+            self.open.push(Open { key: element.key, start: offset(start), len: offset(len) });
         }
         Ok(end)
     }
@@ -143,84 +153,91 @@ impl Scanner {
         mut at: usize,
         fields: &mut Fields,
     ) -> Result<(usize, bool), Reject> {
-        self.attrs.clear();
-        let mut seen = 0_u64;
+        let mut count = 0;
+        // The bits that names hash to, and those among them that two names hash to.
+        let (mut seen, mut clashes) = (0_u64, 0_u64);
         loop {
-            let gap = at;
-            at = skip_blanks(bytes, at);
-            match bytes.get(at) {
+            let usual = match bytes.get(at) {
                 Some(b'>') => break,
-                Some(b'/') => {
-                    if bytes.get(at + 1) != Some(&b'>') {
-                        return Err(Reject::new(RejectCode::Attribute, at));
-                    }
-                    break;
-                }
-                None => return Err(Reject::new(RejectCode::Truncated, at)),
-                _ if gap == at => return Err(Reject::new(RejectCode::Attribute, at)),
-                _ => {}
-            }
-            let start = at;
-            let attribute = name(bytes, start)?;
-            if attribute.prefixed {
+                Some(b'/') if bytes.get(at + 1) == Some(&b'>') => break,
+                Some(b' ') => usual_attribute(bytes, at + 1),
+                _ => None,
+            };
+            let Some(Attribute { start, name, value }) = (match usual {
+                Some(attribute) => Some(attribute),
+                None => any_attribute(bytes, &mut at)?,
+            }) else {
+                break;
+            };
+            if name.prefixed {
                 fields.set(Fields::PREFIXES);
             }
-            let quote_at = equals(bytes, attribute.end)?;
-            let value = value(bytes, quote_at)?;
-            at = value.range().end + 1;
-
-            if self.attrs.len() >= self.limits.attributes {
-                return Err(Reject::new(RejectCode::TooManyAttributes, start));
-            }
-            let name = Span::new(start, attribute.end, false);
-            let attr = Attr { key: key(bytes, start, name.len()), name, value };
-            let bit = 1 << (attr.key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58);
-            if seen & bit != 0 && self.attrs.len() < SORT_ABOVE && self.is_repeated(bytes, attr) {
-                return Err(Reject::new(RejectCode::DuplicateAttribute, start));
-            }
+            at = value.end + 1;
+            let bit = 1 << (name.key.wrapping_mul(SPREAD) >> 58);
+            clashes |= seen & bit;
             seen |= bit;
-            self.attrs.push(attr);
+            let Some(slot) = self.attrs.get_mut(count) else {
+                return Err(Reject::new(RejectCode::TooManyAttributes, start));
+            };
+            slot.key = name.key;
+            slot.name_start = offset(start);
+            slot.name_end = offset(name.end);
+            slot.value = Span::new(value.open, value.end, value.escaped);
+            count += 1;
         }
-        if self.attrs.len() > SORT_ABOVE {
-            self.many_attributes(bytes)?;
+        self.count = count;
+        if clashes != 0 {
+            self.look_for_duplicate(bytes)?;
         }
         let empty = bytes.get(at) == Some(&b'/');
         Ok((at + 1 + usize::from(empty), empty))
     }
 
-    #[cold]
-    fn is_repeated(&self, bytes: &[u8], new: Attr) -> bool {
-        self.attrs.iter().any(|old| {
-            old.key == new.key
-                && old.name.len() == new.name.len()
-                && bytes.get(old.name.range()) == bytes.get(new.name.range())
-        })
+    /// The attributes of the tag read last.
+    #[inline(always)]
+    fn tag_attrs(&self) -> &[Attr] {
+        self.attrs.get(..self.count).unwrap_or_default()
     }
 
-    /// Looks for duplicates in a tag with many attributes.
+    /// Compares the names of the tag's attributes: two of them hash to the same bit.
     #[cold]
     #[inline(never)]
-    fn many_attributes(&mut self, bytes: &[u8]) -> Result<(), Reject> {
-        let attrs = &self.attrs;
-        let name =
-            |index: u32| attrs.get(index as usize).and_then(|attr| bytes.get(attr.name.range()));
+    fn look_for_duplicate(&mut self, bytes: &[u8]) -> Result<(), Reject> {
+        if self.count > SORT_ABOVE {
+            return self.look_for_duplicate_among_many(bytes);
+        }
+        let mut rest = self.tag_attrs();
+        while let [first, others @ ..] = rest {
+            let is_same = |other: &&Attr| {
+                other.key == first.key
+                    && other.name_len() == first.name_len()
+                    && (first.name_len() <= 8 || other.name(bytes) == first.name(bytes))
+            };
+            if let Some(twin) = others.iter().find(is_same) {
+                return Err(duplicate(twin));
+            }
+            rest = others;
+        }
+        Ok(())
+    }
+
+    fn look_for_duplicate_among_many(&mut self, bytes: &[u8]) -> Result<(), Reject> {
+        let attrs = self.attrs.get(..self.count).unwrap_or_default();
+        let name = |index: u32| attrs.get(index as usize).and_then(|attr| attr.name(bytes));
         self.order.clear();
         self.order.extend(0..offset(attrs.len()));
         self.order.sort_unstable_by_key(|&index| name(index));
-        let twice = self.order.windows(2).find_map(|pair| match *pair {
+        let twin = self.order.windows(2).find_map(|pair| match *pair {
             [a, b] if name(a) == name(b) => attrs.get(a.max(b) as usize),
             _ => None,
         });
-        match twice {
-            Some(attr) => Err(Reject::new(RejectCode::DuplicateAttribute, attr.name.range().start)),
-            None => Ok(()),
-        }
+        twin.map_or(Ok(()), |twin| Err(duplicate(twin)))
     }
 
     #[inline(always)]
-    fn root(&self, bytes: &[u8], at: usize, fields: &mut Fields) -> Result<(), Reject> {
-        for attr in &self.attrs {
-            let field = match (attr.key, attr.name.len()) {
+    fn root(&self, at: usize, fields: &mut Fields) -> Result<(), Reject> {
+        for attr in self.tag_attrs() {
+            let field = match (attr.key, attr.name_len()) {
                 (UID, 3) => &mut fields.uid,
                 (TYPE, 4) => &mut fields.kind,
                 (TIME, 4) => &mut fields.time,
@@ -231,7 +248,6 @@ impl Scanner {
             };
             *field = attr.value;
         }
-        let _ = bytes;
         let missing = if fields.uid.len() == 0 {
             RejectCode::MissingUid
         } else if fields.kind.len() == 0 {
@@ -258,8 +274,8 @@ impl Scanner {
         match name {
             (POINT, 5) if !fields.has(Fields::POINT) => {
                 fields.set(Fields::POINT);
-                for attr in &self.attrs {
-                    let field = match (attr.key, attr.name.len()) {
+                for attr in self.tag_attrs() {
+                    let field = match (attr.key, attr.name_len()) {
                         (LAT, 3) => &mut fields.lat,
                         (LON, 3) => &mut fields.lon,
                         (HAE, 3) => &mut fields.hae,
@@ -292,8 +308,6 @@ impl Scanner {
 
     #[inline(always)]
     fn detail_child(&self, bytes: &[u8], at: usize, name: (u64, usize), fields: &mut Fields) {
-        // The key holds the first eight bytes; longer names are compared here.
-        let is = |whole: &[u8]| bytes.get(at + 1..at + 1 + name.1) == Some(whole);
         let field = match name {
             (CONTACT, 7) if !fields.has(Fields::CONTACT) => {
                 fields.set(Fields::CONTACT);
@@ -311,12 +325,16 @@ impl Scanner {
             (MARTI, 5) => &mut fields.marti,
             (LINK, 4) => &mut fields.link,
             (CHAT, 6) => &mut fields.chat,
-            (CHAT_RECEIPT, 13) if is(b"__chatreceipt") => &mut fields.chat,
-            (EMERGENCY, 9) if is(b"emergency") => &mut fields.emergency,
-            (TAK_CONTROL, 10) if is(b"TakControl") => &mut fields.tak_control,
-            (FLOW_TAGS, 11) if is(b"_flow-tags_") => &mut fields.flow_tags,
-            (ACK_RESPONSE, 11) if is(b"ackresponse") => return fields.set(Fields::ACK_RESPONSE),
-            (FORCE_DELETE, 13) if is(b"__forcedelete") => return fields.set(Fields::FORCE_DELETE),
+            (CHAT_RECEIPT, 13) if name_ends(bytes, at, name.1, b"ceipt") => &mut fields.chat,
+            (EMERGENCY, 9) if name_ends(bytes, at, name.1, b"y") => &mut fields.emergency,
+            (TAK_CONTROL, 10) if name_ends(bytes, at, name.1, b"ol") => &mut fields.tak_control,
+            (FLOW_TAGS, 11) if name_ends(bytes, at, name.1, b"gs_") => &mut fields.flow_tags,
+            (ACK_RESPONSE, 11) if name_ends(bytes, at, name.1, b"nse") => {
+                return fields.set(Fields::ACK_RESPONSE);
+            }
+            (FORCE_DELETE, 13) if name_ends(bytes, at, name.1, b"elete") => {
+                return fields.set(Fields::FORCE_DELETE);
+            }
             _ => return,
         };
         if *field == 0 {
@@ -326,7 +344,7 @@ impl Scanner {
 
     #[inline(always)]
     fn attribute(&self, key: u64, len: usize) -> Span {
-        let found = self.attrs.iter().find(|attr| attr.is(key, len));
+        let found = self.tag_attrs().iter().find(|attr| attr.key == key && attr.name_len() == len);
         found.map_or_else(Span::default, |attr| attr.value)
     }
 }
@@ -392,55 +410,124 @@ fn spaced_end(bytes: &[u8], at: usize) -> Result<usize, Reject> {
     }
 }
 
-/// Reads `=` with blanks around it; returns where the quote has to be.
-#[inline(always)]
-fn equals(bytes: &[u8], at: usize) -> Result<usize, Reject> {
-    if bytes.get(at) == Some(&b'=')
-        && let Some(b'"' | b'\'') = bytes.get(at + 1)
-    {
-        return Ok(at + 1);
-    }
-    spaced_equals(bytes, at)
-}
-
 #[cold]
-fn spaced_equals(bytes: &[u8], at: usize) -> Result<usize, Reject> {
-    let at = skip_blanks(bytes, at);
-    match bytes.get(at) {
-        Some(b'=') => Ok(skip_blanks(bytes, at + 1)),
-        None => Err(Reject::new(RejectCode::Truncated, at)),
-        _ => Err(Reject::new(RejectCode::Attribute, at)),
-    }
+fn duplicate(attr: &Attr) -> Reject {
+    Reject::new(RejectCode::DuplicateAttribute, attr.name_start as usize)
 }
 
-/// Reads the attribute value whose quote is at `at`.
+/// Whether the element at `at`, of which the key is known, has a name that ends in `rest` behind
+/// the eight bytes that the key holds.
 #[inline(always)]
-fn value(bytes: &[u8], at: usize) -> Result<Span, Reject> {
-    let quote = match bytes.get(at) {
-        Some(&quote @ (b'"' | b'\'')) => quote,
-        None => return Err(Reject::new(RejectCode::Truncated, at)),
-        _ => return Err(Reject::new(RejectCode::Attribute, at)),
+fn name_ends(bytes: &[u8], at: usize, len: usize, rest: &[u8]) -> bool {
+    bytes.get(at + 9..at + 1 + len) == Some(rest)
+}
+
+/// An attribute, while it is read.
+struct Attribute {
+    /// Offset of the name.
+    start: usize,
+    name: Name,
+    value: Value,
+}
+
+/// An attribute value, while it is read.
+struct Value {
+    /// Offset after the opening quote.
+    open: usize,
+    /// Offset of the closing quote.
+    end: usize,
+    escaped: bool,
+}
+
+/// Reads an attribute as nearly all of them are: a name of letters, no blanks around the `=`, and
+/// no references in the value. `None` if it is not like that.
+#[inline(always)]
+fn usual_attribute(bytes: &[u8], start: usize) -> Option<Attribute> {
+    let name = letters(bytes, start)?;
+    let (open, end) = match bytes.get(name.end..)? {
+        [b'=', b'"', rest @ ..] => (name.end + 2, plain_value::<b'"'>(rest)?),
+        [b'=', b'\'', rest @ ..] => (name.end + 2, plain_value::<b'\''>(rest)?),
+        _ => return None,
     };
+    Some(Attribute { start, name, value: Value { open, end: open + end, escaped: false } })
+}
+
+/// Reads any attribute and the blanks before it, or finds the end of the tag there: then `at`
+/// is moved to `>` or `/>`.
+#[inline(never)]
+fn any_attribute(bytes: &[u8], at: &mut usize) -> Result<Option<Attribute>, Reject> {
+    let malformed = |at| match bytes.get(at) {
+        Some(_) => Reject::new(RejectCode::Attribute, at),
+        None => Reject::new(RejectCode::Truncated, at),
+    };
+    let start = skip_blanks(bytes, *at);
+    match bytes.get(start..).unwrap_or_default() {
+        [b'>', ..] | [b'/', b'>', ..] => {
+            *at = start;
+            return Ok(None);
+        }
+        [] | [b'/', ..] => return Err(malformed(start)),
+        _ if start == *at => return Err(malformed(start)),
+        _ => {}
+    }
+    let name = name(bytes, start)?;
+    let equals = skip_blanks(bytes, name.end);
+    if bytes.get(equals) != Some(&b'=') {
+        return Err(malformed(equals));
+    }
+    let quote = skip_blanks(bytes, equals + 1);
+    let open = quote + 1;
+    let (end, escaped) = match bytes.get(quote) {
+        Some(b'"') => any_value::<b'"'>(bytes, open)?,
+        Some(b'\'') => any_value::<b'\''>(bytes, open)?,
+        _ => return Err(malformed(quote)),
+    };
+    Ok(Some(Attribute { start, name, value: Value { open, end, escaped } }))
+}
+
+/// Sets the top bit of the lane with the first `QUOTE`, `&` or `<`.
+#[inline(always)]
+const fn value_stops<const QUOTE: u8>(word: u64) -> u64 {
     // Either quote differs from `&` in a single bit, so with that bit set the two are one.
-    let (bit, merged) = if quote == b'"' { (0x04, b'&') } else { (0x01, b'\'') };
-    let (bit, merged) = (splat(bit), splat(merged));
-    let start = at + 1;
-    let mut at = start;
+    let bit = QUOTE ^ b'&';
+    zero_lanes((word | splat(bit)) ^ splat(QUOTE | bit)) | zero_lanes(word ^ splat(b'<'))
+}
+
+/// The length of an attribute value without references, which starts `rest`; `None` if it has
+/// any, or is malformed.
+#[inline(always)]
+fn plain_value<const QUOTE: u8>(mut rest: &[u8]) -> Option<usize> {
+    let whole = rest.len();
+    while let Some((word, tail)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*word);
+        let stops = value_stops::<QUOTE>(word);
+        if stops != 0 {
+            let lane = first_lane(stops);
+            let is_quote = (word >> (8 * lane)) & 0xFF == QUOTE as u64;
+            return is_quote.then_some(whole - rest.len() + lane);
+        }
+        rest = tail;
+    }
+    None
+}
+
+/// The end of any attribute value, which starts at `at`, and whether it has references.
+fn any_value<const QUOTE: u8>(bytes: &[u8], mut at: usize) -> Result<(usize, bool), Reject> {
     let mut escaped = false;
     loop {
         while let Some(word) = load(bytes, at) {
-            let hits = zero_lanes((word | bit) ^ merged) | zero_lanes(word ^ splat(b'<'));
-            if hits != 0 {
-                at += first_lane(hits);
+            let stops = value_stops::<QUOTE>(word);
+            if stops != 0 {
+                at += first_lane(stops);
                 break;
             }
             at += 8;
         }
         match bytes.get(at) {
-            Some(&byte) if byte == quote => return Ok(Span::new(start, at, escaped)),
+            Some(&byte) if byte == QUOTE => return Ok((at, escaped)),
             Some(b'&') => {
                 escaped = true;
-                at = super::content::reference(bytes, at)?;
+                at = reference(bytes, at)?;
             }
             Some(b'<') => return Err(Reject::new(RejectCode::RawLessThan, at)),
             // Fewer than eight bytes are left.
