@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use loadtest::{Plan, Report, Scenario};
 
+use crate::machine::Moment;
 use crate::servers::{Kind, Server};
 
 /// Figures of one run of a case, in the order of its rows.
@@ -39,6 +40,9 @@ pub(crate) struct Outcome {
     pub(crate) started_in: Duration,
     /// Deliveries lost and not superseded, repeated, out of order or altered; zero is demanded.
     pub(crate) faults: u64,
+    /// Cores that other processes used meanwhile, or the host took; above some tenths, figures
+    /// tell of them.
+    pub(crate) others: f64,
     /// The generator's share of a core; near one, it measured itself.
     pub(crate) generator: f64,
 }
@@ -186,11 +190,15 @@ fn churn(kind: Kind, settings: &Settings) -> Measured {
 }
 
 /// A server that was started for one run.
-struct Load(Server);
+struct Load {
+    server: Server,
+    began: Moment,
+}
 
 impl Load {
     fn start(kind: Kind) -> Result<Self, Box<dyn Error>> {
-        Ok(Self(Server::start(kind)?))
+        let began = Moment::now();
+        Ok(Self { server: Server::start(kind)?, began })
     }
 
     /// Runs a plan; without a change it is 100 clients at one event per second.
@@ -199,9 +207,9 @@ impl Load {
         settings: &Settings,
         change: impl FnOnce(&mut Plan),
     ) -> Result<Report, Box<dyn Error>> {
-        let mut plan = Plan::new(self.0.addr, Scenario::Open { rate: 1.0 });
+        let mut plan = Plan::new(self.server.addr, Scenario::Open { rate: 1.0 });
         plan.measure = Duration::from_secs_f64(settings.seconds);
-        plan.pid = Some(self.0.pid());
+        plan.pid = Some(self.server.pid());
         change(&mut plan);
         Ok(loadtest::run(&plan, &mut |_| {})?)
     }
@@ -214,8 +222,9 @@ impl Load {
         let cores = reports.iter().filter_map(|report| report.generator_cores);
         Outcome {
             figures,
-            started_in: self.0.started_in,
+            started_in: self.server.started_in,
             faults: reports.iter().map(faults).sum(),
+            others: self.began.others(self.server.pid()).unwrap_or(f64::NAN),
             generator: cores.fold(0.0, f64::max),
         }
     }

@@ -19,6 +19,7 @@
 #![expect(clippy::print_stderr, reason = "progress of a bench")]
 
 mod cases;
+mod machine;
 mod servers;
 
 use std::process::ExitCode;
@@ -78,8 +79,9 @@ fn measure(
                 let outcome = (case.run)(kind, settings);
                 let about = format!("round {} {} {}", round + 1, case.key, kind.name());
                 match &outcome {
-                    Ok(Outcome { figures, faults, generator, .. }) => eprintln!(
-                        "{about}: {figures:.3?}, {faults} faults, generator {generator:.2} cores"
+                    Ok(Outcome { figures, faults, generator, others, .. }) => eprintln!(
+                        "{about}: {figures:.3?}, {faults} faults, generator {generator:.2} cores, \
+                         other processes {others:.2}"
                     ),
                     Err(error) => eprintln!("{about}: {error}"),
                 }
@@ -140,12 +142,16 @@ fn print(chosen: &[(&'static Case, Runs)], rounds: usize, settings: &Settings) {
     line(&START, (ours, start(|runs| &runs.baseline), ours));
     println!();
     for (case, runs) in chosen {
-        let generator = runs.baseline.iter().chain(&runs.tinycot).flatten();
-        let generator = generator.map(|outcome| outcome.generator).fold(0.0, f64::max);
+        let worst = |pick: fn(&Outcome) -> f64| {
+            let all = runs.baseline.iter().chain(&runs.tinycot).flatten();
+            all.map(pick).fold(0.0, f64::max)
+        };
         println!(
-            "- `{}`: {} faults, generator at most {generator:.2} cores",
+            "- `{}`: {} faults; the generator used at most {:.2} cores, other processes {:.2}",
             case.key,
-            runs.faults()
+            runs.faults(),
+            worst(|outcome| outcome.generator),
+            worst(|outcome| outcome.others),
         );
     }
 }

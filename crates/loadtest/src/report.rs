@@ -5,6 +5,9 @@ use std::fmt;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+/// Share of a core from which on the generator is what limits a run.
+const BUSY: f64 = 0.9;
+
 /// What a run found. `Display` writes it as lines for people.
 #[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
@@ -182,7 +185,8 @@ impl fmt::Display for Report {
             }
         }
         if let Some(cores) = self.generator_cores {
-            writeln!(f, "generator    {cores:.2} cores")?;
+            let note = if cores > BUSY { ": it was the limit, not the server" } else { "" };
+            writeln!(f, "generator    {cores:.2} cores{note}")?;
         }
         Ok(())
     }
