@@ -48,7 +48,8 @@ pub use self::read::Batch;
 ///
 /// For a client that is [`Readable`](Output::Readable), call [`read`](Self::read), write the
 /// batch, and [`commit`](Self::commit) what was written, until a read is empty or the transport
-/// takes no more; in the latter case go on when it does.
+/// takes no more; in the latter case go on when it does. While shutting down, an empty read is the
+/// end of a connection: drain `poll_output` after it too.
 ///
 /// Calls for a [`ClientId`] that is closed do nothing: a shell may race with a close.
 ///
@@ -165,6 +166,12 @@ impl Hub {
             return Some(Output::Close { client, reason });
         }
         self.readable.pop_front().map(|client| Output::Readable { client })
+    }
+
+    /// Whether `poll_output` has a connection to close.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_closing(&self) -> bool {
+        !self.closing.is_empty()
     }
 
     fn client(&self, id: ClientId) -> Option<&Client> {

@@ -93,9 +93,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 break;
             }
             let now = shared.clock.now();
-            shared.shell().hub.read(now, self.id, batch, max);
+            let is_closing = {
+                let hub = &mut shared.shell().hub;
+                hub.read(now, self.id, batch, max);
+                hub.is_closing()
+            };
             if batch.is_empty() {
                 self.wants_write = false;
+                if is_closing {
+                    shared.end_turn();
+                }
                 break;
             }
             let result = poll_write(Pin::new(&mut self.io), cx, batch);
