@@ -49,7 +49,9 @@ impl Cursors {
         let mut hub = Hub::new(HubConfig::default());
         let mut join = || hub.handle_connect(START, Peer::local("bench")).expect("room");
         let sender = join();
-        (0..readers).for_each(|_| drop(join()));
+        for _ in 0..readers {
+            join();
+        }
         let mut cursors = Self {
             hub,
             sender,
