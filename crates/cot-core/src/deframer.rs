@@ -265,38 +265,46 @@ impl Deframer {
     where
         F: FnMut(Item<'_>) + ?Sized,
     {
+        /// With this much at hand the event is probably complete, and scanning it finds its end
+        /// as well as searching for that would.
+        const ENOUGH: usize = 1024;
         let limit = scanner.limits().event_bytes();
         let within = rest.get(..limit).unwrap_or(rest);
+        let at_once = searched == 0 && within.len() >= ENOUGH;
+        if at_once && let Ok(document) = scanner.document(within) {
+            self.mode = Mode::Between;
+            return Used::Go(self.emit(scanner, document, sink));
+        }
         let end = scanner.find_end(within.get(searched..).unwrap_or_default());
         let end = match end {
             Some(end) => searched + end,
             None => match closed_root(rest, searched) {
-                Some(end) if end <= limit => {
-                    self.careful = true;
-                    end
-                }
-                _ if rest.len() > limit => {
-                    self.mode = Mode::Walk(Walk::new(Root::Event));
-                    return Used::Go(0);
-                }
+                Some(end) if end <= limit => end,
+                _ if rest.len() > limit => return self.walk_from_here(),
                 _ => {
                     self.mode = Mode::Event { searched: rest.len().saturating_sub(END_OVERLAP) };
                     return Used::Wait(0);
                 }
             },
         };
+        if at_once {
+            // What could not be scanned with more at hand cannot be scanned up to there.
+            return self.walk_from_here();
+        }
         match scanner.document(within.get(..end).unwrap_or_default()) {
             Ok(document) => {
-                self.careful |= document.len() < end;
                 self.mode = Mode::Between;
-                Used::Go(emit(scanner, document, sink))
+                Used::Go(self.emit(scanner, document, sink))
             }
-            Err(_) => {
-                self.careful = true;
-                self.mode = Mode::Walk(Walk::new(Root::Event));
-                Used::Go(0)
-            }
+            Err(_) => self.walk_from_here(),
         }
+    }
+
+    #[cold]
+    fn walk_from_here(&mut self) -> Used {
+        self.careful = true;
+        self.mode = Mode::Walk(Walk::new(Root::Event));
+        Used::Go(0)
     }
 
     /// The slow way: walk to where the document really ends, then scan that.
@@ -335,10 +343,7 @@ impl Deframer {
                 end
             }
             Step::End(end) => match scanner.document(rest.get(..end).unwrap_or_default()) {
-                Ok(document) => {
-                    self.careful = !document.has_end_tag();
-                    emit(scanner, document, sink)
-                }
+                Ok(document) => self.emit(scanner, document, sink),
                 Err(reject) => {
                     sink(Item::Rejected(reject));
                     end
@@ -388,6 +393,22 @@ impl Deframer {
         self.mode = Mode::Skip { what, skipped: skipped + gone };
         Ok(Used::Wait(gone))
     }
+
+    /// Gives out a validated event, rewritten if other readers would misread it. Returns how many
+    /// bytes of the stream it took.
+    fn emit<F>(&mut self, scanner: &mut Scanner, document: Document<'_>, sink: &mut F) -> usize
+    where
+        F: FnMut(Item<'_>) + ?Sized,
+    {
+        let len = document.len();
+        self.careful = !document.has_end_tag();
+        if scanner.is_ambiguous(&document) {
+            emit_mended(scanner, document.header.as_str(), sink);
+        } else {
+            sink(Item::Event(document.header));
+        }
+        len
+    }
 }
 
 /// How much of the window a step has used up.
@@ -396,21 +417,6 @@ enum Used {
     Go(usize),
     /// The rest needs more bytes.
     Wait(usize),
-}
-
-/// Gives out a validated event, rewritten if other readers would misread it. Returns how many
-/// bytes of the stream it took.
-fn emit<F>(scanner: &mut Scanner, document: Document<'_>, sink: &mut F) -> usize
-where
-    F: FnMut(Item<'_>) + ?Sized,
-{
-    let len = document.len();
-    if scanner.is_ambiguous(&document) {
-        emit_mended(scanner, document.header.as_str(), sink);
-    } else {
-        sink(Item::Event(document.header));
-    }
-    len
 }
 
 #[cold]

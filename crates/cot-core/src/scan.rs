@@ -121,24 +121,24 @@ impl Scanner {
         Ok(document.header)
     }
 
-    /// Validates the event whose `<` is the first byte; what follows its end is left alone, but
-    /// must be text that XML allows.
+    /// Validates the event whose `<` is the first byte; what follows its end is left alone.
     #[inline]
     pub(crate) fn document<'a>(&mut self, bytes: &'a [u8]) -> Result<Document<'a>, Reject> {
         if bytes.len() > self.limits.event_bytes() {
             return Err(Reject::new(RejectCode::TooLong, self.limits.event_bytes()));
         }
-        work::looked_at(bytes.len());
-        let checked = chars::check(bytes)?;
         let mut fields = Fields::default();
-        if checked.controls {
-            fields.set(Fields::CONTROLS);
-        }
-        let end = self.elements(bytes, &mut fields)?;
+        let end = self.elements(bytes, &mut fields);
+        work::looked_at(end.map_or_else(|reject| reject.offset as usize, |end| 2 * end));
+        let end = end?;
         if !fields.has(Fields::POINT) {
             return Err(Reject::new(RejectCode::MissingPoint, end));
         }
-        let text = checked.text.get(..end).unwrap_or_default();
+        let checked = chars::check(bytes.get(..end).unwrap_or_default())?;
+        if checked.controls {
+            fields.set(Fields::CONTROLS);
+        }
+        let text = checked.text;
         if fields.has(Fields::PREFIXES) {
             namespace::check(text)?;
         }

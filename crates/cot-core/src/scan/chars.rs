@@ -95,7 +95,7 @@ pub(super) struct Name {
 }
 
 /// Reads the ASCII letters and `_` from `at` on, of which most names are made; `None` if there are
-/// none, or more than fit two words. Whether the name ends there is for the caller to see.
+/// none. Whether the name ends there is for the caller to see.
 #[inline(always)]
 pub(super) fn letters(bytes: &[u8], at: usize) -> Option<Name> {
     let word = load(bytes, at)?;
@@ -105,9 +105,14 @@ pub(super) fn letters(bytes: &[u8], at: usize) -> Option<Name> {
         let end = at + first_lane(stop);
         return (below != 1).then_some(Name { end, key: word & (below - 1), prefixed: false });
     }
-    let stop = non_letter_lanes(load(bytes, at + 8)?);
-    let end = at + 8 + first_lane(stop);
-    (stop != 0).then_some(Name { end, key: word, prefixed: false })
+    let mut end = at;
+    loop {
+        end += 8;
+        let stop = non_letter_lanes(load(bytes, end)?);
+        if stop != 0 {
+            return Some(Name { end: end + first_lane(stop), key: word, prefixed: false });
+        }
+    }
 }
 
 /// Reads any name, which starts at `at`.
