@@ -101,7 +101,11 @@ impl Hub {
         let (mask, list) = match scope {
             Scope::All => (Mask::ALL, None),
             Scope::Team(name) if self.teams.is_open() => {
-                (Mask::ALL, Some(self.contacts.in_team(name).collect::<Vec<_>>()))
+                let mut members: Vec<_> = self.contacts.in_team(name).collect();
+                // Lists are searched by halves.
+                members.sort_unstable();
+                members.dedup();
+                (Mask::ALL, Some(members))
             }
             Scope::Team(name) => (self.teams.mask_of(name), None),
             Scope::Client(client) => (Mask::ALL, Some(vec![*client])),

@@ -196,7 +196,9 @@ impl Log {
         meta.key.is_some_and(|key| self.keys.newest(key) == seq)
     }
 
+    /// `clients` in ascending order.
     pub(crate) fn add_list(&mut self, clients: Box<[ClientId]>) -> ListId {
+        debug_assert!(clients.is_sorted(), "{clients:?}");
         ListId(u32::try_from(self.lists.insert(clients)).unwrap_or(u32::MAX))
     }
 

@@ -17,6 +17,7 @@ use memchr::memmem;
 use relay::server::{Relay, serve};
 use relay::{ClientInfo, HubConfig, Stats};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
@@ -147,6 +148,27 @@ pub struct Client<S = TcpStream> {
     pub stream: S,
     inbox: Vec<u8>,
     read: usize,
+}
+
+/// The reading half of a client, what it has got already included.
+pub type Reader = Client<tokio::io::Join<OwnedReadHalf, tokio::io::Sink>>;
+
+impl Client {
+    /// Parts a client in two that can be used at the same time.
+    pub fn split(self) -> (Reader, OwnedWriteHalf) {
+        let (reader, writer) = self.stream.into_split();
+        let stream = tokio::io::join(reader, tokio::io::sink());
+        (Client { stream, inbox: self.inbox, read: self.read }, writer)
+    }
+}
+
+impl Reader {
+    /// Puts both halves together again.
+    pub fn unsplit(self, writer: OwnedWriteHalf) -> Client {
+        let (reader, _) = self.stream.into_inner();
+        let stream = reader.reunite(writer).expect("halves of one socket");
+        Client { stream, inbox: self.inbox, read: self.read }
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
