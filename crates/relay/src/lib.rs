@@ -32,3 +32,7 @@ pub use now::Now;
 pub use reason::{CloseReason, DropReason, PerReason, Reason, RefuseReason};
 pub use stats::{ClientInfo, ContactInfo, Stats, TeamInfo};
 pub use teams::{AllowRule, AllowRuleError, TeamPolicy};
+
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../../../docs/embedding.md")]
+mod embedding {}

@@ -73,6 +73,9 @@ fn item_53_marti_is_removed_from_what_is_delivered() {
     let (mut sim, [alpha, bravo, _]) = trio();
     sim.say(alpha, event("X", "b-t-f", r#"<a/><marti><dest callsign="BRAVO"/></marti><b/>"#));
     assert_eq!(sim.take(bravo), event("X", "b-t-f", "<a/><b/>"));
+    let twice = r#"<marti><dest callsign="BRAVO"/></marti><a/><marti><dest uid="B"/></marti>"#;
+    sim.say(alpha, event("X", "b-t-f", twice));
+    assert_eq!(sim.take(bravo), event("X", "b-t-f", "<a/>"), "both of them");
 }
 
 #[test]

@@ -245,7 +245,7 @@ impl Hub {
         let tag = tag.as_ref().and_then(|(name, ms)| flow_tag_edit(header, name, *ms));
         let mut edits = Vec::new();
         if list.is_some() {
-            edits.extend(header.marti_range().map(|range| Edit { range, text: b"" }));
+            edits.extend(header.marti_ranges().map(|range| Edit { range, text: b"" }));
         }
         if let Some((at, text)) = &tag {
             edits.push(Edit { range: *at..*at, text: text.as_bytes() });
