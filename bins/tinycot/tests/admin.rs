@@ -44,6 +44,22 @@ fn metrics_count_everything_and_name_nobody() {
 }
 
 #[test]
+fn every_metric_is_explained_to_operators() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let metrics = Server::start().get("/metrics").1;
+    let kinds = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    for (name, kind) in kinds {
+        let suffix = match kind {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        assert!(page.contains(&format!("`{name}{suffix}")), "{name}{suffix} is not explained");
+    }
+}
+
+#[test]
 fn invalid_input_is_counted_by_what_was_wrong() {
     let server = Server::start();
     let mut client = server.client();
