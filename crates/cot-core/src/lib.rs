@@ -1,4 +1,4 @@
-//! Cursor-on-Target for servers and tools: framing, validation, a routing header, and a typed model.
+#![doc = include_str!("../README.md")]
 
 mod deframer;
 mod header;

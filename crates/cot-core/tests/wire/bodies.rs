@@ -1,8 +1,6 @@
 //! Properties of the wire layer that hold for any bytes whatever. The tests run them over
 //! generated input, the fuzz targets over everything else.
 
-use std::borrow::Cow;
-
 use cot_core::{Deframer, Dest, FrameError, Header, Item, Limits, RejectCode, Scanner};
 use quick_xml::Reader;
 use quick_xml::events::Event;
@@ -122,7 +120,9 @@ pub(crate) fn route_vs_oracle(data: &[u8]) {
         }
         Err(reject) if is_policy(reject.code) => {}
         Err(reject) => {
-            let accepted = text.is_ok_and(|text| Document::parse(text).is_ok());
+            // roxmltree lets a lone colon in front of a name pass, in one tag or in both.
+            let colon = data.windows(2).any(|pair| matches!(pair, b"<:" | b"/:"));
+            let accepted = !colon && text.is_ok_and(|text| Document::parse(text).is_ok());
             assert!(!accepted, "{reject}, but another parser takes {text:?}");
         }
     }
@@ -314,7 +314,8 @@ fn shape(node: Node<'_, '_>) -> String {
             }
             shape.push('>');
         } else if node.is_text() {
-            shape.push_str(&Cow::from(node.text().unwrap_or_default()).replace('<', "&lt;"));
+            // roxmltree forgets to turn a CR in front of a reference into a LF.
+            shape.push_str(&node.text().unwrap_or_default().replace('\r', "\n"));
         }
     }
     shape
