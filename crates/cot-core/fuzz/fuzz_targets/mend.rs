@@ -1,0 +1,9 @@
+//! A rewritten event says what the original said.
+
+#![no_main]
+
+#[path = "../../tests/wire/bodies.rs"]
+#[expect(dead_code, reason = "each target runs one of the properties")]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::mend(data));
