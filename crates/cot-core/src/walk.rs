@@ -44,6 +44,10 @@ use crate::work;
 /// broke off deep inside an event, every further event looks embedded.
 const MAX_EMBEDDED: u32 = 4;
 
+/// Bytes behind a raw `<` in a value in which the value has to end. If it does not, no telling
+/// whether it ever does: a sender that broke off and one that does not escape look alike.
+const MAX_DOUBT: usize = 8192;
+
 /// What the walk came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -53,7 +57,7 @@ pub(crate) enum Step {
     End(usize),
     /// The document broke off; a new one starts at this offset.
     Restart(usize),
-    /// An event inside an unfinished one, and no telling which is real.
+    /// An event, or other markup, inside an unfinished one, and no telling which is real.
     Embedded,
     /// A document type declaration.
     Doctype,
@@ -310,6 +314,9 @@ impl Walk {
         let rest = frame.get(seek..).unwrap_or_default();
         let skipped = memchr(quote, rest).unwrap_or(rest.len());
         work::looked_at(skipped);
+        if seek + skipped > self.at + MAX_DOUBT {
+            return Some(Step::Embedded);
+        }
         let Some(&after) = rest.get(skipped + 1) else {
             self.place = Place::Doubt { quote, counts, seek: seek + skipped };
             return Some(Step::More);
