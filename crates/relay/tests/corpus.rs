@@ -11,10 +11,9 @@ mod net;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use net::text::{attribute, is_pong, marker, sa};
-use net::{Client, Server, config, on_both_runtimes};
+use net::{Client, Server, config, hasty, on_both_runtimes};
 use relay::{CloseReason, DropReason};
 use roxmltree::{Document, Node};
 
@@ -138,9 +137,7 @@ fn without_marti(event: &str) -> String {
 
 /// Says the event to a relay with an audience, and tells what became of it.
 async fn relayed(name: &str, file: &str) -> Fate {
-    let mut config = config();
-    config.replay_hold = Duration::ZERO;
-    let server = Server::start(config).await;
+    let server = Server::start(hasty()).await;
     let event = bare(file);
     let tree = Document::parse(event).expect("well-formed");
     let fate = fate(&tree);

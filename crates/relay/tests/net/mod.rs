@@ -36,6 +36,13 @@ pub fn config() -> HubConfig {
     config
 }
 
+/// The same, for clients that need not be known before their replay.
+pub fn hasty() -> HubConfig {
+    let mut config = config();
+    config.replay_hold = Duration::ZERO;
+    config
+}
+
 /// A runtime of one thread, as the relay likes it best.
 pub fn current_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime")
