@@ -1,5 +1,6 @@
 //! One pass over one event: is it well-formed, is it complete, and where is what routing needs.
 
+mod attribute;
 mod chars;
 mod content;
 mod coordinate;

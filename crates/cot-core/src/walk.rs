@@ -34,7 +34,8 @@
 //! A sender that fails to escape `<` in values still escapes quotes. Then a raw `<` in a value is
 //! followed by the closing quote, and that by a blank, `/`, `>` or `?`: the walk stays in the
 //! value. If instead the next quote is followed by anything else, it cannot be the closing one,
-//! quotes are what the sender got wrong (or it broke off), and the `<` is markup.
+//! quotes are what the sender got wrong (or it broke off), and the `<` is markup. If there is no
+//! next quote for long, the stream is given up.
 
 use memchr::{memchr, memchr2, memmem};
 
