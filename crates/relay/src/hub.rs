@@ -24,6 +24,7 @@ use slab::Slab;
 use self::client::Client;
 use self::contacts::Contacts;
 use self::emergency::Alerts;
+use self::keys::KeyId;
 use self::log::{Log, Seq};
 use self::masks::Teams;
 use self::pong::Pong;
@@ -93,6 +94,8 @@ pub struct Hub {
     alerts: Alerts,
     log: Log,
     pong: Pong,
+    /// Uids whose newest word is that they are gone, oldest first, each with that word's place.
+    departed: VecDeque<(KeyId, Seq)>,
     /// Everything below this has been announced to its audience.
     settled: Seq,
     /// Who has to be told of the events from `settled` on.
@@ -140,6 +143,7 @@ impl Hub {
             alerts: Alerts::default(),
             log: Log::new(),
             pong: Pong::default(),
+            departed: VecDeque::new(),
             settled: 1,
             pending: Pending::default(),
             behind: 0,

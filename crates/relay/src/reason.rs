@@ -45,6 +45,8 @@ reasons! {
         Deleted = "deleted",
         /// Addressed to its own sender only.
         Echo = "echo",
+        /// Addressed only to people whom the sender's team does not reach.
+        Forbidden = "forbidden",
         /// It carries this server's own flow tag.
         Loop = "loop",
         /// Not a valid event.

@@ -104,6 +104,17 @@ fn an_acknowledgement_or_a_contact_without_endpoint_makes_nobody_present() {
 }
 
 #[test]
+fn nobody_with_an_endless_name_is_listed() {
+    let mut sim = Sim::open();
+    let (alpha, bravo) = (sim.join("A", "ALPHA", ""), sim.join("B", "BRAVO", ""));
+    sim.take(bravo);
+    let report = sa("C", &"x".repeat(300), "");
+    sim.say(alpha, &report);
+    assert_eq!(sim.take(bravo), report, "relayed all the same");
+    assert_eq!(sim.hub.contacts(sim.now).len(), 2);
+}
+
+#[test]
 fn the_idle_are_found_only_among_those_that_ping() {
     let mut sim = Sim::open();
     let (pinger, listener) = (sim.listener(), sim.listener());

@@ -190,6 +190,17 @@ fn item_63_a_cancel_is_relayed_even_if_the_alert_is_unknown() {
 }
 
 #[test]
+fn a_huge_alert_is_relayed_and_not_repeated() {
+    let mut sim = Sim::open();
+    let (alpha, bravo) = (sim.join("A", "ALPHA", ""), sim.join("B", "BRAVO", ""));
+    sim.take(bravo);
+    let detail = format!("<emergency/><remarks>{}</remarks>", "x".repeat(5_000));
+    sim.say(alpha, event("E", "b-a-o-pan", &detail));
+    assert_eq!(sim.uids(bravo), ["E"]);
+    assert_eq!(sim.hub.stats().emergencies, 0);
+}
+
+#[test]
 fn the_number_of_repeated_alerts_is_bounded() {
     let mut config = HubConfig::default();
     config.max_emergencies = 3;

@@ -69,6 +69,27 @@ fn an_event_that_was_cut_by_a_stall_is_completed_first() {
 }
 
 #[test]
+fn a_gateway_that_leaves_with_thousands_does_not_cost_a_lagging_client_its_connection() {
+    let mut sim = Sim::open();
+    let (gateway, slow) = (sim.join("G", "GATE", ""), sim.listener());
+    sim.stall(slow, 0);
+    (0..2_000).for_each(|i| sim.say(gateway, sa(&format!("G{i}"), &format!("GATE-{i}"), "")));
+    sim.advance(3_000);
+    sim.leave(gateway);
+    let back = sim.join("G7", "GATE-7", "");
+    (0..300).for_each(|round| sim.say(back, numbered("M", round)));
+    sim.advance(3_000);
+    assert_eq!(sim.closed(slow), None);
+    sim.resume(slow);
+    let got = sim.events(slow);
+    assert_eq!(got.iter().filter(|event| event.contains("t-x-d-d")).count(), 2_000);
+    let of_seven = got.iter().filter(|event| event.contains("\"G7\"")).collect::<Vec<_>>();
+    assert!(of_seven.len() == 1 && of_seven[0].contains("GATE-7"), "{of_seven:?}");
+    sim.advance(1_000);
+    assert_eq!(sim.hub.stats().state_events, 2, "nothing is kept of those who left");
+}
+
+#[test]
 fn a_client_that_keeps_up_misses_nothing_while_another_stalls() {
     let mut sim = Sim::open();
     let (alpha, slow, fast) = (sim.join("A", "ALPHA", ""), sim.listener(), sim.listener());

@@ -25,6 +25,9 @@ fn a_team_sees_only_itself_on_every_path() {
     let everyone = ["R2", "B1", "H1"].map(|name| dest("callsign", name));
     sim.say(red, directed("X", "b-t-f", &everyone));
     assert_eq!(lengths(&mut sim, ids), [0, 1, 0, 0], "directed");
+    sim.say(red, directed("X", "b-t-f", &[dest("uid", "B1")]));
+    assert_eq!(lengths(&mut sim, ids), [0, 0, 0, 0], "directed at others only");
+    assert_eq!(sim.hub.stats().events_rejected.of(relay::DropReason::Forbidden), 1);
     sim.say(red, event("E", "b-a-o-tbl", "<emergency>R1</emergency>"));
     sim.advance(21_000);
     let got = ids.map(|id| sim.take(id).matches("b-a-o-tbl").count());

@@ -6,7 +6,7 @@ use super::Hub;
 use super::admit::SERVER;
 use super::contacts::Report;
 use super::emergency::Alert;
-use super::keys::KeyKind;
+use super::keys::{KeyKind, TRANSIENT_MS};
 use super::log::{Edit, Meta};
 use super::masks::{Mask, TeamId};
 use super::route::{self, Control, Kind, Verdict};
@@ -18,8 +18,16 @@ use crate::reason::DropReason;
 /// but not listed.
 const MAX_UIDS_PER_CLIENT: usize = 4096;
 
-/// How long something without validity counts as the newest of its uid for clients that lag.
-const TRANSIENT_MS: u64 = 60_000;
+/// Bytes of a uid, callsign, endpoint, type, team or role of somebody who is listed as present. An
+/// event with a longer one is relayed, and its sender not listed.
+const MAX_IDENTITY_TEXT: usize = 256;
+
+/// Bytes of an alert that is repeated. Real ones have under 1 KiB; a larger one is relayed once, or
+/// one sender could have the server fill everybody's link for ever.
+const MAX_REPEATED_ALERT: usize = 4 << 10;
+
+/// Most bytes that the flow tag adds beside the server's name.
+const FLOW_TAG_LEN: usize = 64;
 
 /// Whom an event of the application is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +123,8 @@ impl Hub {
     }
 
     fn handle_event(&mut self, now: Now, from: ClientId, header: &Header<'_>) {
-        if header.bytes().len() > self.config.max_relayed_event {
+        let tag_len = self.config.flow_tag.as_ref().map_or(0, |tag| tag.len() + FLOW_TAG_LEN);
+        if header.bytes().len() + tag_len > self.config.max_relayed_event {
             return self.refuse(from, DropReason::Oversize);
         }
         if let Some(tag) = &self.config.flow_tag
@@ -132,7 +141,14 @@ impl Hub {
         let (team, mask) = (client.team, self.teams.reaches(client.team));
         match verdict {
             Verdict::Broadcast => self.accept(now, header, from, team, mask, None),
-            Verdict::To(list) => self.accept(now, header, from, team, mask, Some(list)),
+            Verdict::To(mut list) => {
+                // Delivery asks again; this is for the count.
+                list.retain(|&to| self.client(to).is_some_and(|to| mask.meets(to.receives)));
+                if list.is_empty() {
+                    return self.refuse(from, DropReason::Forbidden);
+                }
+                self.accept(now, header, from, team, mask, Some(list));
+            }
             Verdict::Nobody(reason) => {
                 self.refuse(from, reason);
                 if reason == DropReason::UnknownAddressee && header.kind() == "b-t-f" {
@@ -175,7 +191,11 @@ impl Hub {
         let team = cow(group.and_then(|group| group.name));
         let role = cow(group.and_then(|group| group.role));
         let is_known = self.contacts.get(&uid).is_some();
-        if !is_known && self.contacts.len() >= self.config.max_state_events {
+        let texts = [&uid, &callsign, &endpoint, &team, &role].map(|text| text.len());
+        if (!is_known && self.contacts.len() >= self.config.max_state_events)
+            || texts.iter().any(|&len| len > MAX_IDENTITY_TEXT)
+            || header.kind().len() > MAX_IDENTITY_TEXT
+        {
             return self.release_hold(from);
         }
         let report = Report {
@@ -256,7 +276,10 @@ impl Hub {
         let Some(key) = meta.key else { return };
         self.supersede(key, seq);
         match kind {
-            Kind::Alert if !self.config.emergency_period.is_zero() => {
+            Kind::Alert
+                if !self.config.emergency_period.is_zero()
+                    && header.bytes().len() <= MAX_REPEATED_ALERT =>
+            {
                 let next_ms = now.mono_ms + millis(self.config.emergency_period);
                 let until_ms = now.mono_ms + millis(self.config.max_state_age);
                 let again = Meta { is_critical: false, ..meta };

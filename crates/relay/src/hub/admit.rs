@@ -6,6 +6,7 @@ use cot_core::build;
 
 use super::Hub;
 use super::client::{Client, Flow};
+use super::keys::{KeyKind, TRANSIENT_MS};
 use super::log::Meta;
 use super::masks::{Mask, TeamId};
 use crate::client::{ClientId, Peer};
@@ -168,12 +169,23 @@ impl Hub {
             // Everyone is about to be gone, and nobody is to wait for word of it.
             return;
         }
-        self.forget(self.scope_of(scope), uid);
+        let scope = self.scope_of(scope);
         let event_uid = format!("{uid}-gone-{}", now.unix_ms);
         let notice = build::disconnect_notice(&event_uid, uid, kind, now.unix_ms).to_xml();
+        // The newest word of the uid: who lags gets it, unless the uid is back by then.
+        let key = self.log.keys.find(scope, uid);
+        let key = key.unwrap_or_else(|| self.log.keys.insert(scope, uid));
+        if let Some(slot) = self.log.keys.get_mut(key) {
+            slot.kind = KeyKind::Transient;
+            slot.until_ms = now.mono_ms + TRANSIENT_MS;
+            slot.time_ms = None;
+        }
         let meta =
-            Meta { mask: audience, sender: SERVER, list: None, key: None, is_critical: true };
-        self.append(notice.as_bytes(), &[], meta);
+            Meta { mask: audience, sender: SERVER, list: None, key: Some(key), is_critical: false };
+        let seq = self.append(notice.as_bytes(), &[], meta);
+        self.supersede(key, seq);
+        self.departed.push_back((key, seq));
+        self.bound_state();
     }
 
     fn may_admit(&self, peer: &Peer) -> Result<(), RefuseReason> {

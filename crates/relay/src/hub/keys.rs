@@ -8,6 +8,9 @@ use slab::Slab;
 use super::log::Seq;
 use super::masks::TeamId;
 
+/// How long something without validity counts as the newest of its uid, for clients that lag.
+pub(crate) const TRANSIENT_MS: u64 = 60_000;
+
 /// One uid within one scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeyId(u32);

@@ -171,13 +171,6 @@ impl Hub {
         self.discard(old, None);
     }
 
-    /// Forgets a uid, so that newcomers are told nothing of it.
-    pub(super) fn forget(&mut self, scope: TeamId, uid: &str) {
-        if let Some(key) = self.log.keys.find(scope, uid) {
-            self.forget_key(key, None);
-        }
-    }
-
     /// Forgets a uid; `reason` is why those who lag lose its event, `None` that it was replaced.
     pub(super) fn forget_key(&mut self, key: KeyId, reason: Option<DropReason>) {
         if let Some(newest) = self.log.keys.remove(key) {

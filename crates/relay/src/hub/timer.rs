@@ -3,7 +3,7 @@
 use super::Hub;
 use super::client::{Client, Flow};
 use super::keys::KeyId;
-use super::log::Meta;
+use super::log::{Meta, Seq};
 use crate::now::{Now, millis};
 use crate::reason::{CloseReason, DropReason};
 
@@ -41,13 +41,21 @@ impl Hub {
         self.repeat_alerts(now);
         self.expire(now.mono_ms);
         self.check_clients(now.mono_ms);
-        self.prune();
+        let unread = self.oldest_unread();
+        self.prune(unread);
+        self.prune_departed(unread);
         self.pending.touch();
     }
 
     /// Keeps the memory for newcomers within its bounds: the oldest goes first.
     pub(super) fn bound_state(&mut self) {
+        while self.departed.len() > self.config.max_state_events {
+            self.forget_departed(DropReason::StateFull);
+        }
         while self.log.keys.len() > self.config.max_state_events {
+            if self.forget_departed(DropReason::StateFull) {
+                continue;
+            }
             let Some(key) = self.oldest_kept().or_else(|| self.oldest_in_tail()) else { return };
             self.evict(key);
         }
@@ -55,6 +63,15 @@ impl Hub {
             let Some(key) = self.oldest_kept() else { return };
             self.evict(key);
         }
+    }
+
+    /// Forgets the uid that left first. Newcomers are not told of it anyway.
+    fn forget_departed(&mut self, reason: DropReason) -> bool {
+        let Some((key, seq)) = self.departed.pop_front() else { return false };
+        if self.log.keys.newest(key) == seq {
+            self.forget_key(key, Some(reason));
+        }
+        true
     }
 
     fn evict(&mut self, key: KeyId) {
@@ -132,16 +149,30 @@ impl Hub {
         dead.into_iter().for_each(|(client, reason)| self.close(client, reason));
     }
 
+    /// The oldest event that somebody may still have to be sent live.
+    fn oldest_unread(&self) -> Seq {
+        let clients = self.clients.iter().map(|(_, client)| client);
+        let busy = clients.filter(|client| client.flow != Flow::Idle);
+        busy.map(|client| client.cursor.max(client.joined)).min().unwrap_or(Seq::MAX)
+    }
+
+    /// Forgets those who left, as soon as everyone has been told.
+    fn prune_departed(&mut self, unread: Seq) {
+        while let Some(&(key, seq)) = self.departed.front() {
+            let is_told = seq < unread && seq < self.log.first();
+            if self.log.keys.newest(key) == seq && !is_told {
+                return;
+            }
+            self.forget_departed(DropReason::Stale);
+        }
+    }
+
     /// Lets go of critical events that everyone has read who had to.
-    fn prune(&mut self) {
-        let unread = self.clients.iter().map(|(_, client)| client);
-        let unread = unread.filter(|client| client.flow != Flow::Idle);
-        let oldest =
-            unread.map(|client| client.cursor.max(client.joined)).min().unwrap_or(u64::MAX);
+    fn prune(&mut self, unread: Seq) {
         let log = &self.log;
         let read: Vec<_> = log
             .kept
-            .range(..oldest)
+            .range(..unread)
             .filter(|(seq, kept)| kept.meta.is_critical && !log.is_newest(**seq, &kept.meta))
             .map(|(&seq, _)| seq)
             .collect();
