@@ -26,7 +26,7 @@ fn text(
     took: Duration,
 ) -> String {
     let mut text = String::from(
-        "In ATAK: Settings > Network Preferences > Manage Server Connections > Add, and enter\n",
+        "In ATAK: Settings > Network Preferences > Server Connections > Add, and enter\n",
     );
     for addr in reachable(cot, interfaces) {
         let note = if addr.ip().is_loopback() { "  (this machine only)" } else { "" };
@@ -105,7 +105,7 @@ mod tests {
         let text = text(&cot, admin, &ips(&["192.168.1.20"]), Duration::from_micros(2_340));
         assert_eq!(
             text,
-            "In ATAK: Settings > Network Preferences > Manage Server Connections > Add, and enter\n  \
+            "In ATAK: Settings > Network Preferences > Server Connections > Add, and enter\n  \
              address 192.168.1.20  port 8087  protocol TCP\n\
              Plain TCP has no password and no encryption: use it on trusted networks only.\n\
              listening cot 0.0.0.0:8087\n\

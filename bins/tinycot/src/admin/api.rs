@@ -108,6 +108,8 @@ pub(crate) struct StatsTable {
     pub(crate) state_events: u64,
     pub(crate) state_bytes: u64,
     pub(crate) state_evicted: u64,
+    /// Clients whose team had no place in the table.
+    pub(crate) teams_refused: u64,
     /// Alerts that are being repeated.
     pub(crate) emergencies: u64,
     /// Bytes of events that some client may still read.
@@ -183,6 +185,7 @@ impl From<&Stats> for StatsTable {
             state_events: stats.state_events,
             state_bytes: stats.state_bytes,
             state_evicted: stats.state_evicted,
+            teams_refused: stats.teams_refused,
             emergencies: stats.emergencies,
             event_log_bytes: stats.log_bytes,
         }

@@ -70,6 +70,8 @@ impl Collector for Counters {
         out.gauge("state", "Events kept for newcomers", Some(&Unit::Bytes), stats.state_bytes)?;
         let evicted = "Events forgotten for want of memory";
         out.counter("state_evicted", evicted, None, stats.state_evicted)?;
+        let refused = "Clients whose team had no place in the table";
+        out.counter("teams_refused", refused, None, stats.teams_refused)?;
         out.gauge("emergencies_active", "Alerts that are repeated", None, stats.emergencies)?;
         out.gauge("event_log", "Events not read by all", Some(&Unit::Bytes), stats.log_bytes)?;
         self.encode_process(&mut out)

@@ -105,6 +105,7 @@ pub(super) fn stats(stats: &StatsTable) -> String {
         number("events kept", stats.state_events),
         number("bytes kept", stats.state_bytes),
         number("events forgotten", stats.state_evicted),
+        number("teams refused", stats.teams_refused),
         number("active alerts", stats.emergencies),
         number("event log bytes", stats.event_log_bytes),
     ];
