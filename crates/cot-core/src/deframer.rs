@@ -94,13 +94,14 @@ enum Mode {
     Event { searched: usize },
     /// A document whose end has to be found by walking.
     Walk(Walk),
-    /// A declaration, comment or instruction of which `skipped` bytes are gone already.
+    /// Something to skip, of which `skipped` bytes are gone already.
     Skip { what: Skip, skipped: usize },
 }
 
 /// What can be skipped between events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Skip {
+    Cdata,
     Comment,
     Declaration,
     Instruction,
@@ -354,7 +355,7 @@ impl Deframer {
         Ok(Used::Go(used))
     }
 
-    /// Skips a declaration, comment or instruction without keeping it.
+    /// Skips a declaration, a comment and the like without keeping it.
     fn skip<F>(
         &mut self,
         scanner: &Scanner,
@@ -367,6 +368,7 @@ impl Deframer {
         F: FnMut(Item<'_>) + ?Sized,
     {
         let found = match what {
+            Skip::Cdata => memmem::find(rest, b"]]>").map(|at| at + 3),
             Skip::Comment => memmem::find(rest, b"-->").map(|at| at + 3),
             Skip::Instruction => memmem::find(rest, b"?>").map(|at| at + 2),
             Skip::Declaration => match declaration_end(rest) {

@@ -6,6 +6,8 @@ use super::Skip;
 use crate::reject::{FrameError, RejectCode};
 use crate::walk::starts;
 
+const CDATA: &[u8] = b"<![CDATA[";
+
 /// Looks for the start of the next document.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Between {
@@ -50,6 +52,14 @@ impl Between {
                         return Ok((at + len, found));
                     }
                     None if is_undecided(rest) => return Ok((at, Found::Nothing)),
+                    // Junk, but what is inside is text and must not be taken for an event.
+                    None if self.in_junk && rest.starts_with(CDATA) => {
+                        return Ok((at, Found::Skip(Skip::Cdata)));
+                    }
+                    None if rest.starts_with(CDATA) => {
+                        self.in_junk = true;
+                        return Ok((at, Found::Rejected(RejectCode::Junk)));
+                    }
                     None => match self.junk(rest) {
                         (len, Some(found)) => return Ok((at + len, found)),
                         (len, None) => at += len,
@@ -104,7 +114,8 @@ impl Between {
 
 /// Whether more bytes may turn this into known markup.
 fn is_undecided(rest: &[u8]) -> bool {
-    let tokens: [(&[u8], bool); 6] = [
+    let tokens: [(&[u8], bool); 7] = [
+        (CDATA, false),
         (b"<event", true),
         (b"<?xml", true),
         (b"<auth", true),

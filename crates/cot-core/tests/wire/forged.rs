@@ -263,6 +263,13 @@ fn breaking_off_inside_a_comment_opens_no_way_in() {
 }
 
 #[test]
+fn a_cdata_section_between_events_hides_what_is_in_it() {
+    for junk in ["", "]]></a>"] {
+        costs_only_itself(&format!("{junk}<![CDATA[{} ]]>", forged()), RejectCode::Junk);
+    }
+}
+
+#[test]
 fn a_value_that_hides_the_next_event_opens_no_way_in() {
     // The first value begins with a blank, so the quote before it could be a closing one.
     let next = event(" x", &format!("<![CDATA[ \" {} ]]>", forged()));
@@ -342,8 +349,9 @@ fn honest(rng: &mut Rng, fault: Fault, uid: &str) -> String {
         &whole[..(0..=rng.below(whole.len())).rfind(|at| whole.is_char_boundary(*at)).unwrap()];
     // One that breaks off inside a comment or CDATA section may, together with what follows, be
     // a whole event to any reader; the tests above have the cases that are not.
-    let inside =
-        |open: &str, close: &str| cut.rfind(open).is_some_and(|at| !cut[at..].contains(close));
+    let inside = |open: &str, close: &str| {
+        cut.rfind(open).is_some_and(|at| !cut[at + open.len()..].contains(close))
+    };
     if inside("<!--", "-->") || inside("<![CDATA[", "]]>") { whole } else { cut.to_owned() }
 }
 
