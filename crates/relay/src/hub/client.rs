@@ -66,6 +66,8 @@ pub(crate) struct Client {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Blocked {
     pub(crate) since_ms: u64,
+    /// Since when the bytes are counted: it must make progress again and again.
+    pub(crate) counted_ms: u64,
     /// Bytes written in spite of it, in drips.
     pub(crate) bytes: usize,
 }

@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes};
 
 use super::Hub;
-use super::client::{Client, Flow};
+use super::client::{Blocked, Client, Flow};
 use super::keys::KeyKind;
 use super::log::{Entry, Log, Meta, Seq};
 use crate::client::ClientId;
@@ -237,9 +237,9 @@ impl Hub {
         if written >= batch.bytes {
             client.blocked = None;
         } else {
-            let blocked = client
-                .blocked
-                .get_or_insert(super::client::Blocked { since_ms: now.mono_ms, bytes: 0 });
+            let since_ms = now.mono_ms;
+            let begun = Blocked { since_ms, counted_ms: since_ms, bytes: 0 };
+            let blocked = client.blocked.get_or_insert(begun);
             blocked.bytes = blocked.bytes.saturating_add(written);
         }
 

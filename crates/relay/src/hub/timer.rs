@@ -182,7 +182,11 @@ impl Hub {
     }
 }
 
-fn reason_to_close(client: &Client, config: &crate::HubConfig, now_ms: u64) -> Option<CloseReason> {
+fn reason_to_close(
+    client: &mut Client,
+    config: &crate::HubConfig,
+    now_ms: u64,
+) -> Option<CloseReason> {
     let is_over = |since: u64, limit: std::time::Duration| {
         let limit = millis(limit);
         limit > 0 && now_ms.saturating_sub(since) >= limit
@@ -200,8 +204,11 @@ fn reason_to_close(client: &Client, config: &crate::HubConfig, now_ms: u64) -> O
     if client.critical_lag > config.max_critical_lag {
         return Some(CloseReason::SlowConsumer);
     }
-    let blocked = client.blocked?;
-    let is_stuck =
-        is_over(blocked.since_ms, config.write_timeout) && blocked.bytes < LEAST_PROGRESS;
+    let blocked = client.blocked.as_mut()?;
+    if !is_over(blocked.counted_ms, config.write_timeout) {
+        return None;
+    }
+    let is_stuck = blocked.bytes < LEAST_PROGRESS;
+    (blocked.counted_ms, blocked.bytes) = (now_ms, 0);
     is_stuck.then_some(CloseReason::WriteTimeout)
 }

@@ -18,7 +18,7 @@ use relay::server::{Relay, serve};
 use relay::{ClientInfo, HubConfig, Stats};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -103,6 +103,17 @@ impl Server {
         let stream = soon("a connection", TcpStream::connect(self.addr)).await.expect("connected");
         stream.set_nodelay(true).expect("an option");
         Client::new(stream)
+    }
+
+    /// A listener for which the kernel holds little.
+    pub async fn narrow_listener(&self) -> Client {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(8 << 10).expect("an option");
+        let stream = soon("a connection", socket.connect(self.addr)).await.expect("connected");
+        stream.set_nodelay(true).expect("an option");
+        let mut client = Client::new(stream);
+        client.sync().await;
+        client
     }
 
     /// A connection that has only pinged, past its replay.
@@ -250,6 +261,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             }
             assert_eq!(self.left_over(), "", "an event was cut");
             got
+        })
+    }
+
+    /// The events before the end of the connection, the last of which may be cut.
+    #[track_caller]
+    pub fn stream_to_end(&mut self) -> impl Future<Output = Vec<String>> {
+        soon("the end of the connection", async {
+            while self.fill().await {}
+            std::iter::from_fn(|| self.take()).collect()
         })
     }
 
