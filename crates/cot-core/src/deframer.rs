@@ -4,9 +4,10 @@ mod between;
 #[cfg(test)]
 mod budget;
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr2};
 
 use self::between::Between;
+use crate::close::find_close;
 use crate::header::Header;
 use crate::mend::mend;
 use crate::reject::{FrameError, Reject, RejectCode};
@@ -368,9 +369,9 @@ impl Deframer {
         F: FnMut(Item<'_>) + ?Sized,
     {
         let found = match what {
-            Skip::Cdata => memmem::find(rest, b"]]>").map(|at| at + 3),
-            Skip::Comment => memmem::find(rest, b"-->").map(|at| at + 3),
-            Skip::Instruction => memmem::find(rest, b"?>").map(|at| at + 2),
+            Skip::Cdata => find_close(rest, b"]]>").map(|at| at + 3),
+            Skip::Comment => find_close(rest, b"-->").map(|at| at + 3),
+            Skip::Instruction => find_close(rest, b"?>").map(|at| at + 2),
             Skip::Declaration => match declaration_end(rest) {
                 Ok(found) => found,
                 Err(at) => {
@@ -455,7 +456,7 @@ fn closed_root(rest: &[u8], searched: usize) -> Option<usize> {
     let tail = head.get(1..)?;
     let tag = tail.get(..memchr(b'<', tail).unwrap_or(tail.len()))?;
     // Next to no other root has this anywhere in its tag.
-    memmem::find(tag, b"/>")?;
+    find_close(tag, b"/>")?;
     let mut quote = None;
     for (at, &byte) in tag.iter().enumerate() {
         match (quote, byte) {

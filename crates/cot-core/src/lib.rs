@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod close;
 mod deframer;
 mod header;
 mod limits;

@@ -37,8 +37,9 @@
 //! quotes are what the sender got wrong (or it broke off), and the `<` is markup. If there is no
 //! next quote for long, the stream is given up.
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr2};
 
+use crate::close::find_close;
 use crate::work;
 
 /// How many embedded events a frame may hold before the stream is given up: behind a sender that
@@ -356,7 +357,7 @@ impl Walk {
 
     fn until(&mut self, frame: &[u8], end: &[u8]) -> Option<Step> {
         let rest = frame.get(self.at..).unwrap_or_default();
-        let Some(skipped) = memmem::find(rest, end) else {
+        let Some(skipped) = find_close(rest, end) else {
             // The first bytes of the end may be there already.
             self.at = self.at.max(frame.len().saturating_sub(end.len() - 1));
             return Some(Step::More);

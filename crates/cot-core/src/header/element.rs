@@ -5,8 +5,9 @@
 
 use core::ops::Range;
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
 
+use crate::close::find_close;
 use crate::text::Text;
 
 /// An element of a validated event.
@@ -191,7 +192,7 @@ impl<'a> Tokens<'a> {
     /// The range from `skip` bytes on to the next `end`, which is stepped over.
     fn until(&mut self, skip: usize, end: &str) -> Option<Range<usize>> {
         let from = self.at + skip;
-        let len = memmem::find(self.text.get(from..)?.as_bytes(), end.as_bytes())?;
+        let len = find_close(self.text.get(from..)?.as_bytes(), end.as_bytes())?;
         self.at = from + len + end.len();
         Some(from..from + len)
     }

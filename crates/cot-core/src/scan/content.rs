@@ -1,10 +1,11 @@
 //! What stands between tags: text, references, comments, CDATA sections, instructions; and what
 //! may stand before and after the root.
 
-use memchr::memmem;
+use memchr::memchr_iter;
 
 use super::chars::name;
 use super::swar::{first_lane, load, splat, zero_lanes};
+use crate::close::find_close;
 use crate::reject::{Reject, RejectCode};
 
 /// Reads character data from `at` to the next `<`, whose offset it returns.
@@ -75,7 +76,9 @@ pub(super) fn opaque(bytes: &[u8], at: usize) -> Result<usize, Reject> {
 fn comment_or_instruction(bytes: &[u8], at: usize) -> Result<usize, Reject> {
     let rest = bytes.get(at..).unwrap_or_default();
     if rest.starts_with(b"<!--") {
-        let end = find(bytes, at + 4, b"--");
+        let inside = bytes.get(at + 4..).unwrap_or_default();
+        let hyphens = memchr_iter(b'-', inside).find(|&at| inside.get(at + 1) == Some(&b'-'));
+        let end = hyphens.map(|hyphens| at + 4 + hyphens);
         return match end {
             Some(end) if bytes.get(end + 2) == Some(&b'>') => Ok(end + 3),
             _ => Err(Reject::new(RejectCode::Comment, end.unwrap_or(at))),
@@ -106,8 +109,8 @@ fn instruction(bytes: &[u8], at: usize) -> Result<usize, Reject> {
     }
 }
 
-fn find(bytes: &[u8], from: usize, needle: &[u8]) -> Option<usize> {
-    memmem::find(bytes.get(from..)?, needle).map(|at| from + at)
+fn find(bytes: &[u8], from: usize, close: &[u8]) -> Option<usize> {
+    find_close(bytes.get(from..)?, close).map(|at| from + at)
 }
 
 /// Skips a byte-order mark, a declaration, blanks, comments and instructions; returns where the
