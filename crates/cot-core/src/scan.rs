@@ -63,8 +63,8 @@ pub struct Scanner {
     limits: Limits,
     /// The elements that are open, outermost first. Never longer than `limits.depth`.
     open: Vec<Open>,
-    /// Room for the attributes of a tag, as many as the limit allows or an event can hold (` a=''`
-    /// is the shortest there is); the first `count` are those of the tag read last.
+    /// Room for the attributes of a tag; the first `count` are those of the tag read last. Never
+    /// longer than `limits.attributes`.
     attrs: Vec<Attr>,
     /// 0 <= count <= attrs.len()
     count: usize,
@@ -84,7 +84,7 @@ impl Scanner {
         Self {
             limits,
             open: Vec::with_capacity(limits.depth.min(64)),
-            attrs: vec![Attr::default(); limits.attributes.min(limits.event_bytes() / 5)],
+            attrs: vec![Attr::default(); limits.attributes.min(128)],
             count: 0,
             order: Vec::new(),
             finder: Finder::new(END_TAG),

@@ -177,13 +177,16 @@ impl Scanner {
             let bit = 1 << (name.key.wrapping_mul(SPREAD) >> 58);
             clashes |= seen & bit;
             seen |= bit;
-            let Some(slot) = self.attrs.get_mut(count) else {
-                return Err(Reject::new(RejectCode::TooManyAttributes, start));
+            let attr = Attr {
+                key: name.key,
+                name_start: offset(start),
+                name_end: offset(name.end),
+                value: Span::new(value.open, value.end, value.escaped),
             };
-            slot.key = name.key;
-            slot.name_start = offset(start);
-            slot.name_end = offset(name.end);
-            slot.value = Span::new(value.open, value.end, value.escaped);
+            match self.attrs.get_mut(count) {
+                Some(slot) => *slot = attr,
+                None => self.make_room(attr)?,
+            }
             count += 1;
         }
         self.count = count;
@@ -192,6 +195,17 @@ impl Scanner {
         }
         let empty = bytes.get(at) == Some(&b'/');
         Ok((at + 1 + usize::from(empty), empty))
+    }
+
+    /// Takes in one attribute more than any tag had before, if the limit allows.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, attr: Attr) -> Result<(), Reject> {
+        if self.attrs.len() >= self.limits.attributes {
+            return Err(Reject::new(RejectCode::TooManyAttributes, attr.name_start as usize));
+        }
+        self.attrs.push(attr);
+        Ok(())
     }
 
     /// The attributes of the tag read last.
