@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use net::text::{attribute, chat, event, marker, sa};
-use net::{Client, Server, config, current_thread, multi_thread, resident, soon};
+use net::{Client, Server, alone_on_multi_thread, config, on_current_thread, resident, soon};
 use relay::server::Relay;
 use relay::{CloseReason, DropReason, HubConfig, Peer, Stats};
 use tokio::io::{AsyncReadExt, DuplexStream};
@@ -104,7 +104,7 @@ fn check_resumed(got: &[String], total: usize, first: usize) {
 
 #[test]
 fn l1_those_who_stop_get_the_newest_later_and_the_others_do_not_notice() {
-    multi_thread().block_on(async {
+    alone_on_multi_thread(async {
         let server = Server::start(config()).await;
         let times = Times::default();
         let (stop, stopped) = watch::channel(false);
@@ -150,7 +150,9 @@ fn l1_those_who_stop_get_the_newest_later_and_the_others_do_not_notice() {
             with_stalled.extend_from_slice(&delays[stall..]);
         }
         let (p99_before, p99_after) = (p99(&with_all), p99(&with_stalled));
-        println!("p99 {p99_before:?} before, {p99_after:?} with stalled readers; {grown} bytes more; {sent} reports");
+        println!(
+            "p99 {p99_before:?} before, {p99_after:?} with stalled readers; {grown} bytes more; {sent} reports"
+        );
         assert!(p99_after < p99_before * 3 + Duration::from_millis(40));
         assert!(grown < STALLED * (64 << 10) + (16 << 20), "{grown} bytes");
 
@@ -246,7 +248,7 @@ async fn l2_a_slow_reader_that_makes_progress_is_kept() {
 
 #[test]
 fn l3_a_flood_costs_the_quiet_nothing() {
-    multi_thread().block_on(async {
+    alone_on_multi_thread(async {
         const QUIET: usize = 20;
         const EACH: usize = 40;
         let server = Server::start(config()).await;
@@ -323,7 +325,7 @@ async fn chat_flood(server: &Server, chats: usize) -> Client {
 
 #[test]
 fn l5_one_who_is_too_far_behind_with_chat_is_closed_and_told_so() {
-    current_thread().block_on(async {
+    on_current_thread(async {
         let mut config = config();
         config.max_critical_lag = 64 << 10;
         config.stall_grace = Duration::from_millis(100);
@@ -351,7 +353,7 @@ fn l5_one_who_is_too_far_behind_with_chat_is_closed_and_told_so() {
 
 #[test]
 fn l5_one_who_is_behind_with_chat_gets_all_of_it_in_the_end() {
-    current_thread().block_on(async {
+    on_current_thread(async {
         let mut config = config();
         config.max_critical_lag = 16 << 20;
         config.stall_grace = Duration::from_millis(100);

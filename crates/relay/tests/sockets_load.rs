@@ -5,7 +5,7 @@ mod net;
 use std::time::Duration;
 
 use net::text::{attribute, event, marker, sa};
-use net::{Client, Server, config, on_both_runtimes, resident, soon};
+use net::{Client, Server, alone_on_both_runtimes, config, on_both_runtimes, resident, soon};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
@@ -73,7 +73,7 @@ fn at_full_speed_nothing_is_lost_doubled_or_out_of_order() {
 
 #[test]
 fn a_single_event_does_not_wait_for_an_acknowledgement() {
-    on_both_runtimes(async || {
+    alone_on_both_runtimes(async || {
         let server = Server::start(config()).await;
         let (mut alpha, mut bravo) = (server.listener().await, server.listener().await);
         let mut times = Vec::new();
@@ -95,7 +95,7 @@ fn a_single_event_does_not_wait_for_an_acknowledgement() {
 
 #[test]
 fn item_71_a_thousand_idle_connections_cost_little_and_delay_nobody() {
-    on_both_runtimes(async || {
+    alone_on_both_runtimes(async || {
         let server = Server::start(config()).await;
         let (mut alpha, mut bravo) = (server.listener().await, server.listener().await);
         let before = resident();
@@ -148,7 +148,7 @@ async fn flood_until_closed(client: Client, number: usize) {
 
 #[test]
 fn draining_under_load_takes_less_than_two_seconds() {
-    on_both_runtimes(async || {
+    alone_on_both_runtimes(async || {
         let mut server = Server::start(config()).await;
         let mut clients = Vec::new();
         for _ in 0..10 {

@@ -18,8 +18,10 @@ use std::time::Duration;
 
 use cot_core::generate::Traffic;
 use net::text::{attribute, event, marker, numbered, ping, sa};
-use net::{Client, Server, config, current_thread, hasty, multi_thread, on_both_runtimes};
-use net::{resident, soon};
+use net::{
+    Client, Server, alone_on_both_runtimes, config, hasty, on_both_runtimes, on_current_thread,
+    resident, soon,
+};
 use relay::{CloseReason, DropReason, Peer, RefuseReason};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::net::TcpSocket;
@@ -102,7 +104,7 @@ fn is_valid(bytes: &[u8]) -> bool {
 
 #[test]
 fn t01_valid_events_between_five_thousand_spoilt_ones_all_arrive() {
-    current_thread().block_on(async {
+    on_current_thread(async {
         let mut config = config();
         config.log_bytes = 64 << 20;
         let server = Server::start(config).await;
@@ -229,7 +231,7 @@ fn t03_stray_end_tags_are_skipped_and_counted() {
 
 #[test]
 fn t04_a_document_type_ends_the_connection_at_once() {
-    on_both_runtimes(async || {
+    alone_on_both_runtimes(async || {
         let server = Server::start(hasty()).await;
         let mut bravo = server.listener().await;
         let entities: String = (1..10)
@@ -269,7 +271,7 @@ fn t04_a_document_type_ends_the_connection_at_once() {
 
 #[test]
 fn t05_and_t06_bombs_are_rejected_and_cost_only_themselves() {
-    on_both_runtimes(async || {
+    alone_on_both_runtimes(async || {
         let server = Server::start(config()).await;
         let (mut alpha, mut bravo) = (server.listener().await, server.listener().await);
         let with = |text: &str| marker("B").replace("<event ", &format!("<event {text} "));
@@ -301,7 +303,7 @@ fn t05_and_t06_bombs_are_rejected_and_cost_only_themselves() {
 fn t06_deep_nesting_needs_no_stack() {
     let small = std::thread::Builder::new().stack_size(256 << 10);
     let thread = small.spawn(|| {
-        current_thread().block_on(async {
+        on_current_thread(async {
             let server = Server::start(config()).await;
             let (mut alpha, mut bravo) = (server.listener().await, server.listener().await);
             alpha.send(event("B", "a-u-G", &"<a>".repeat(100_000))).await;
@@ -314,7 +316,7 @@ fn t06_deep_nesting_needs_no_stack() {
 
 #[test]
 fn t07_an_event_that_never_ends_is_not_collected_for_ever() {
-    on_both_runtimes(async || {
+    alone_on_both_runtimes(async || {
         let server = Server::start(config()).await;
         let (mut alpha, mut bravo) = (server.listener().await, server.listener().await);
         let starts = [
@@ -550,7 +552,7 @@ impl tracing::Subscriber for Log {
 fn t33_peers_cannot_flood_the_log_or_write_into_it() {
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
-    current_thread().block_on(async {
+    on_current_thread(async {
         let server = Server::start(hasty()).await;
         let began = Instant::now();
         let mut alpha = server.dial().await;
@@ -583,7 +585,7 @@ fn t33_peers_cannot_flood_the_log_or_write_into_it() {
 
 #[test]
 fn a_uid_that_everyone_claims_harms_nobody() {
-    multi_thread().block_on(async {
+    on_both_runtimes(async || {
         let server = Server::start(hasty()).await;
         let mut alpha = server.join("A", "ALPHA", "").await;
         for _ in 0..50 {

@@ -11,6 +11,7 @@ pub mod text;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use memchr::memmem;
@@ -43,18 +44,39 @@ pub fn hasty() -> HubConfig {
     config
 }
 
-/// A runtime of one thread, as the relay likes it best.
-pub fn current_thread() -> Runtime {
+/// Tests that measure time or memory hold this alone, all others together.
+static MEASURING: RwLock<()> = RwLock::new(());
+
+fn current_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-/// A runtime of four threads.
-pub fn multi_thread() -> Runtime {
+fn multi_thread() -> Runtime {
     Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("a runtime")
+}
+
+/// Runs a test on a runtime of one thread, as the relay likes it best.
+pub fn on_current_thread(test: impl Future<Output = ()>) {
+    let _others = MEASURING.read().unwrap_or_else(PoisonError::into_inner);
+    current_thread().block_on(test);
 }
 
 /// Runs a test on both kinds of runtime.
 pub fn on_both_runtimes(test: impl AsyncFn()) {
+    let _others = MEASURING.read().unwrap_or_else(PoisonError::into_inner);
+    current_thread().block_on(test());
+    multi_thread().block_on(test());
+}
+
+/// Runs a test on a runtime of four threads while no other test runs.
+pub fn alone_on_multi_thread(test: impl Future<Output = ()>) {
+    let _alone = MEASURING.write().unwrap_or_else(PoisonError::into_inner);
+    multi_thread().block_on(test);
+}
+
+/// Runs a test on both kinds of runtime while no other test runs.
+pub fn alone_on_both_runtimes(test: impl AsyncFn()) {
+    let _alone = MEASURING.write().unwrap_or_else(PoisonError::into_inner);
     current_thread().block_on(test());
     multi_thread().block_on(test());
 }
