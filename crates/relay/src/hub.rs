@@ -107,6 +107,10 @@ pub struct Hub {
     /// Newcomers waiting for their replay, in the order of their deadlines.
     holds: VecDeque<(u64, ClientId)>,
     next_tick_ms: u64,
+    /// When a full table of teams may be searched again for a place.
+    next_team_search_ms: u64,
+    /// Bytes of unfinished events of all clients.
+    unfinished: usize,
     /// Set when shutting down: whoever has got everything below this is done.
     drains_to: Option<Seq>,
     stats: Stats,
@@ -151,6 +155,8 @@ impl Hub {
             closing: VecDeque::new(),
             holds: VecDeque::new(),
             next_tick_ms: 0,
+            next_team_search_ms: 0,
+            unfinished: 0,
             drains_to: None,
             stats: Stats::default(),
             rejected: BTreeMap::new(),
@@ -166,10 +172,18 @@ impl Hub {
     /// Hands out what the caller must do next, until `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.settle();
-        if let Some((client, reason)) = self.closing.pop_front() {
-            return Some(Output::Close { client, reason });
+        // What concerns those who left meanwhile is passed over: their place may be another's.
+        while let Some((client, reason)) = self.closing.pop_front() {
+            if self.client(client).is_some() {
+                return Some(Output::Close { client, reason });
+            }
         }
-        self.readable.pop_front().map(|client| Output::Readable { client })
+        while let Some(client) = self.readable.pop_front() {
+            if self.client(client).is_some() {
+                return Some(Output::Readable { client });
+            }
+        }
+        None
     }
 
     /// Whether `poll_output` has a connection to close.

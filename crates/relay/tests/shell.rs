@@ -5,14 +5,16 @@ mod net;
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use net::text::{attribute, chat, dest, directed, marker, numbered, sa, uids};
-use net::{Client, Server, config, on_both_runtimes, soon};
+use net::text::{attribute, chat, dest, directed, marker, numbered, ping, sa, uids};
+use net::{Client, Server, config, hasty, on_both_runtimes, soon};
 use relay::server::Relay;
 use relay::{CloseReason, HubConfig, Peer, PublishError, RefuseReason, Scope};
-use tokio::io::{AsyncRead, AsyncWrite, BufWriter, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, DuplexStream, ReadBuf};
 use tokio::task::JoinHandle;
 
 /// How an [`Odd`] transport writes.
@@ -212,6 +214,47 @@ fn a_connection_whose_future_is_never_polled_again_leaves_when_it_is_dropped() {
             assert_eq!(relay.stats().connections_open, 1);
         }
         assert_eq!(relay.stats().connections_open, 0);
+    });
+}
+
+/// Remembers that it was woken.
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_newcomer_in_a_place_that_was_just_left_is_woken() {
+    on_both_runtimes(async || {
+        let (relay, _driver) = relay(hasty());
+        let (mut near, far) = tokio::io::duplex(1 << 16);
+        let mut old = Box::pin(relay.attach(far, Peer::local("odd")));
+        let mut unwatched = Context::from_waker(Waker::noop());
+        for _ in 0..3 {
+            assert!(old.as_mut().poll(&mut unwatched).is_pending());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // It pings and leaves within a turn, so that news for it is still on its way, ...
+        near.write_all(ping().as_bytes()).await.expect("room");
+        drop(near);
+        assert!(old.as_mut().poll(&mut unwatched).is_ready());
+        // ... when another one comes.
+        let (_near, far) = tokio::io::duplex(1 << 16);
+        let mut new = pin!(relay.attach(far, Peer::local("odd")));
+        let flag = Arc::new(Flag::default());
+        let waker = Waker::from(flag.clone());
+        assert!(new.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        relay.publish(marker("M").as_bytes(), &Scope::All).expect("valid");
+        let woken = async {
+            while !flag.0.load(Ordering::SeqCst) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        soon("it is woken", woken).await;
     });
 }
 
