@@ -190,6 +190,51 @@ fn item_63_a_cancel_is_relayed_even_if_the_alert_is_unknown() {
 }
 
 #[test]
+fn nothing_else_takes_the_place_of_an_alert() {
+    let mut config = HubConfig::default();
+    config.max_state_events = 20;
+    let mut sim = Sim::new(config);
+    let (alpha, bravo) = (sim.join("A", "ALPHA", ""), sim.join("B", "BRAVO", ""));
+    sim.say(alpha, event("A", "b-a-o-tbl", "<emergency/>"));
+    sim.say(alpha, sa("A", "ALPHA", ""));
+    sim.say(bravo, event("del", "t-x-d-d", r#"<link uid="A" type="b-a-o-tbl" relation="none"/>"#));
+    (0..100).for_each(|i| sim.say(bravo, marker(&format!("M{i}"))));
+    sim.leave(alpha);
+    sim.take(bravo);
+    sim.advance(125_000);
+    assert_eq!(sim.take(bravo).matches("b-a-o-tbl").count(), 12, "every ten seconds");
+    let late = sim.join("C", "CHARLIE", "");
+    assert!(sim.take(late).contains("b-a-o-tbl"));
+}
+
+#[test]
+fn one_sender_cannot_take_all_places_of_alerts() {
+    let mut sim = Sim::open();
+    let (alpha, bravo) = (sim.listener(), sim.listener());
+    (0..300).for_each(|i| sim.say(alpha, event(&format!("E{i}"), "b-a-o-pan", "<emergency/>")));
+    assert_eq!(sim.hub.stats().emergencies, 32);
+    sim.say(bravo, event("SOS", "b-a-o-tbl", "<emergency/>"));
+    assert_eq!(sim.hub.stats().emergencies, 33);
+}
+
+#[test]
+fn a_deletion_of_something_from_the_future_silences_nobody() {
+    let mut sim = Sim::open();
+    let (alpha, bravo) = (sim.join("A", "ALPHA", ""), sim.join("B", "BRAVO", ""));
+    for uid in ["A", "M"] {
+        let times = ["2036-01-01T00:00:00Z", "2036-01-01T00:01:00Z"];
+        sim.say(bravo, event_at(uid, "a-u-G", times[0], times[1], ""));
+        let link = format!(r#"<link uid="{uid}" type="a-u-G" relation="none"/>"#);
+        sim.say(bravo, event("del", "t-x-d-d", &link));
+    }
+    sim.take(bravo);
+    sim.say(alpha, sa("A", "ALPHA", ""));
+    let anew = event_at("M", "a-u-G", "2026-01-01T00:00:01Z", "2026-01-01T01:00:00Z", "");
+    sim.say(alpha, &anew);
+    assert_eq!(sim.uids(bravo), ["A", "M"]);
+}
+
+#[test]
 fn a_huge_alert_is_relayed_and_not_repeated() {
     let mut sim = Sim::open();
     let (alpha, bravo) = (sim.join("A", "ALPHA", ""), sim.join("B", "BRAVO", ""));

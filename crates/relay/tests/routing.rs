@@ -1,5 +1,7 @@
 //! Who gets an event. Numbers are items of the conformance checklist in `docs/protocol.md`.
 
+#![expect(clippy::disallowed_methods, reason = "one test bounds the time that it takes")]
+
 mod support;
 
 use relay::DropReason;
@@ -50,6 +52,19 @@ fn item_49_50_every_kind_of_dest_is_served_once_each_and_nobody_else() {
     assert_eq!(sim.uids(bravo), ["X"]);
     assert_eq!(sim.uids(charlie), ["X"]);
     assert_eq!((sim.take(alpha), sim.take(delta)), (String::new(), String::new()));
+}
+
+#[test]
+fn a_crowd_of_one_callsign_named_a_thousand_times_gets_one_copy_each() {
+    let (mut sim, [alpha, ..]) = trio();
+    let crowd: Vec<_> = (0..300).map(|i| sim.join(&format!("K{i}"), "KILO", "")).collect();
+    crowd.iter().for_each(|&id| drop(sim.take(id)));
+    let dests: Vec<_> = (0..1_000).map(|_| dest("callsign", "KILO")).collect();
+    let begun = std::time::Instant::now();
+    sim.say(alpha, directed("X", "b-t-f", &dests));
+    assert!(begun.elapsed().as_millis() < 500, "{:?}", begun.elapsed());
+    assert!(crowd.iter().all(|&id| sim.uids(id) == ["X"]));
+    crowd.iter().for_each(|&id| sim.leave(id));
 }
 
 #[test]

@@ -298,6 +298,45 @@ fn a_driver_that_is_dropped_stops_the_relay_without_harm() {
     });
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_relay_that_gathers_sends_what_came_within_that_time_together() {
+    let mut config = config();
+    config.gather = Duration::from_millis(50);
+    let (relay, _driver) = relay(config);
+    let (mut alpha, _) = client(&relay, Writes::Plain, 1 << 20);
+    let (mut bravo, _) = client(&relay, Writes::Plain, 1 << 20);
+    alpha.sync().await;
+    bravo.sync().await;
+    let began = tokio::time::Instant::now();
+    for n in 0..10 {
+        alpha.send(numbered("M", n)).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert!(bravo.fill().await, "an open connection");
+    let waited = began.elapsed().as_millis();
+    assert!((50..=55).contains(&waited), "{waited} ms");
+    let got: Vec<_> = std::iter::from_fn(|| bravo.take()).collect();
+    assert_eq!(got, (0..10).map(|n| numbered("M", n)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_peer_that_sends_and_hangs_up_has_its_events_relayed() {
+    on_both_runtimes(async || {
+        let server = Server::start(config()).await;
+        let mut bravo = server.listener().await;
+        for n in 0..20 {
+            let mut alpha = server.dial().await;
+            alpha.send(numbered("M", n)).await;
+            if n % 2 == 0 {
+                alpha.stream.shutdown().await.expect("an open connection");
+                alpha.closed().await;
+            }
+            drop(alpha);
+            assert_eq!(bravo.event().await, numbered("M", n));
+        }
+    });
+}
+
 #[test]
 fn two_relays_in_one_process_know_nothing_of_each_other() {
     on_both_runtimes(async || {

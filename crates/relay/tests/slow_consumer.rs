@@ -69,6 +69,43 @@ fn an_event_that_was_cut_by_a_stall_is_completed_first() {
 }
 
 #[test]
+fn what_laggards_have_not_read_takes_no_room_from_newcomers() {
+    let mut config = HubConfig::default();
+    config.max_state_bytes = 200_000;
+    let mut sim = Sim::new(config);
+    let alpha = sim.join("A", "ALPHA", "");
+    (0..100).for_each(|i| sim.say(alpha, marker(&format!("M{i}"))));
+    let slow: Vec<_> =
+        (0..5).map(|i| sim.join(&format!("S{i}"), &format!("SLOW-{i}"), "")).collect();
+    for (i, &id) in slow.iter().enumerate() {
+        sim.stall(id, 0);
+        let dest = support::dest("uid", &format!("S{i}"));
+        let chat =
+            event("X", "b-t-f", &format!("<a>{}</a><marti>{dest}</marti>", "x".repeat(20_000)));
+        (0..10).for_each(|_| sim.say(alpha, &chat));
+    }
+    (0..300).for_each(|round| sim.say(alpha, numbered("M", round)));
+    sim.advance(3_000);
+    assert!(slow.iter().all(|&id| sim.closed(id).is_none()));
+    assert_eq!(sim.hub.stats().state_evicted, 0);
+    let late = sim.join("L", "LATE", "");
+    assert!(sim.events(late).len() >= 100);
+}
+
+#[test]
+fn requests_of_a_client_that_does_not_read_cost_nothing() {
+    let mut sim = Sim::open();
+    let slow = sim.listener();
+    sim.stall(slow, 0);
+    let request = event("U", "t-x-takp-q", r#"<TakControl><TakRequest version="1"/></TakControl>"#);
+    (0..5_000).for_each(|_| sim.say(slow, &request));
+    let stats = sim.hub.stats();
+    assert!(stats.log_bytes < 1_000 && stats.state_bytes == 0, "{stats:?}");
+    sim.resume(slow);
+    assert_eq!(sim.events(slow).len(), 1, "one answer to all of them");
+}
+
+#[test]
 fn a_gateway_that_leaves_with_thousands_does_not_cost_a_lagging_client_its_connection() {
     let mut sim = Sim::open();
     let (gateway, slow) = (sim.join("G", "GATE", ""), sim.listener());

@@ -67,6 +67,35 @@ fn rules_hold_for_teams_that_nobody_is_in_yet() {
 }
 
 #[test]
+fn a_claim_from_another_team_does_not_hide_that_somebody_left() {
+    let (mut sim, [red, mate, blue, _]) = red_and_blue(&[]);
+    sim.say(blue, support::sa("R1", "R1", "Blue"));
+    [red, mate, blue].iter().for_each(|&id| drop(sim.take(id)));
+    sim.leave(red);
+    let notice = sim.take(mate);
+    assert!(notice.contains("t-x-d-d") && notice.contains("uid=\"R1\""), "{notice}");
+    let late = sim.join("R3", "R3", "Red");
+    assert_eq!(sim.uids(late), ["R2"]);
+}
+
+#[test]
+fn a_team_without_a_place_gets_one_when_there_is_one() {
+    let mut sim = Sim::isolated(&[]);
+    let crowd: Vec<_> =
+        (0..63).map(|i| sim.join(&format!("C{i}"), "C", &format!("T{i}"))).collect();
+    let (one, two) = (sim.join("1", "ONE", "late"), sim.join("2", "TWO", "late"));
+    sim.say(one, marker("M"));
+    assert_eq!(sim.take(two), "", "no place, no team");
+    assert_eq!(sim.hub.stats().teams_refused, 2);
+    crowd.iter().for_each(|&id| sim.leave(id));
+    sim.advance(400_000);
+    [("1", one), ("2", two)].map(|(uid, id)| sim.say(id, support::sa(uid, uid, "late")));
+    sim.take(two);
+    sim.say(one, marker("M"));
+    assert_eq!(sim.uids(two), ["M"]);
+}
+
+#[test]
 fn a_uid_of_another_team_supersedes_nothing() {
     let (mut sim, [red, _, blue, _]) = red_and_blue(&[]);
     sim.say(red, marker("M"));

@@ -12,7 +12,7 @@ use super::masks::{Mask, TeamId};
 use super::route::{self, Control, Kind, Verdict};
 use crate::client::ClientId;
 use crate::now::{Now, millis};
-use crate::reason::DropReason;
+use crate::reason::{CloseReason, DropReason};
 
 /// Uids that one connection can speak for. Gateways speak for many; a uid beyond this is relayed
 /// but not listed.
@@ -25,6 +25,10 @@ const MAX_IDENTITY_TEXT: usize = 256;
 /// Bytes of an alert that is repeated. Real ones have under 1 KiB; a larger one is relayed once, or
 /// one sender could have the server fill everybody's link for ever.
 const MAX_REPEATED_ALERT: usize = 4 << 10;
+
+/// Bytes of unfinished events of all clients together. Beyond it a client whose event is too large
+/// to be relayed anyway is closed.
+const MAX_UNFINISHED: usize = 16 << 20;
 
 /// Most bytes that the flow tag adds beside the server's name.
 const FLOW_TAG_LEN: usize = 64;
@@ -82,12 +86,17 @@ impl Hub {
         self.stats.bytes_in += bytes as u64;
         let Some(client) = self.client_mut(from) else { return };
         client.counters.bytes_in += bytes as u64;
+        let before = std::mem::replace(&mut client.unfinished, unfinished);
         client.partial_since_ms = match (unfinished, client.partial_since_ms) {
             (0, _) => None,
             // A rest that is no longer than what just came began with it.
             (rest, _) if rest <= bytes => Some(now.mono_ms),
             (_, since) => since.or(Some(now.mono_ms)),
         };
+        self.unfinished = (self.unfinished + unfinished).saturating_sub(before);
+        if self.unfinished > MAX_UNFINISHED && unfinished > self.config.max_relayed_event {
+            self.close(from, CloseReason::Protocol);
+        }
     }
 
     /// Puts in an event of the application. Its `marti` is not looked at.
@@ -170,9 +179,14 @@ impl Hub {
                 self.wake(from);
             }
             Control::TakRequest => {
-                let answer =
-                    build::takp_response(&header.uid().to_cow(), false, now.unix_ms).to_xml();
-                self.append_to(from, answer.as_bytes(), &[]);
+                let uid = header.uid().to_cow();
+                if uid.len() <= MAX_IDENTITY_TEXT {
+                    let answer = build::takp_response(&uid, false, now.unix_ms).to_xml();
+                    if let Some(client) = self.client_mut(from) {
+                        client.answer = answer.into();
+                    }
+                    self.wake(from);
+                }
             }
             Control::Ignored => {}
         }
@@ -232,7 +246,11 @@ impl Hub {
             if *client.role != *report.role {
                 client.role = report.role.into();
             }
-            if *client.team_name != *report.team {
+            let has_no_place = client.team == TeamId::OVERFLOW;
+            let wants_change = *client.team_name != *report.team;
+            if (wants_change && client.team_changes > 0) || has_no_place {
+                // A change costs a replay, so they are rationed; the next report tells again.
+                client.team_changes -= u8::from(wants_change && client.team_changes > 0);
                 self.change_team(now, from, report.team);
             }
         }
@@ -308,6 +326,7 @@ impl Hub {
         }
         let uid = match kind {
             Kind::Deletion => route::deleted_uid(header)?,
+            Kind::Alert | Kind::AlertCancel => alert_key(&header.uid().to_cow()).into(),
             _ => header.uid().to_cow(),
         };
         let key = self.log.keys.find(scope, &uid);
@@ -323,6 +342,8 @@ impl Hub {
         slot.time_ms = header.time_ms();
         (slot.kind, slot.until_ms) = match kind {
             Kind::Deletion => {
+                // A time from a clock that is ahead must not outlaw everything until then.
+                let item_time = item_time.map(|time| time.min(now.unix_ms));
                 let until = now.mono_ms + millis(self.config.tombstone_age);
                 (KeyKind::Tombstone { item_time }, until)
             }
@@ -338,6 +359,10 @@ impl Hub {
 
     /// Whether this is an old copy of something that has been deleted since.
     fn is_deleted(&self, scope: TeamId, header: &Header<'_>) -> bool {
+        if header.contact().is_some_and(|contact| contact.endpoint.is_some()) {
+            // Somebody speaking about themselves is there, whatever was said of them.
+            return false;
+        }
         let key = self.log.keys.find(scope, &header.uid().to_cow());
         let item_time = match key.and_then(|key| self.log.keys.get(key)).map(|key| key.kind) {
             Some(KeyKind::Tombstone { item_time }) => item_time,
@@ -355,6 +380,9 @@ impl Hub {
 
     /// Tells the sender of a chat that nobody was there to get it.
     fn return_undelivered(&mut self, to: ClientId, header: &Header<'_>) {
+        if header.bytes().len() + 2 > self.config.max_relayed_event {
+            return;
+        }
         let edit = Edit { range: header.kind_range(), text: b"b-t-f-s" };
         self.append_to(to, header.bytes(), &[edit]);
     }
@@ -363,6 +391,13 @@ impl Hub {
         self.stats.events_rejected.add(reason, 1);
         tracing::debug!(client = from.as_u64(), %reason, "event not relayed");
     }
+}
+
+/// An alert's name among the uids: apart from items, so that no position, deletion or departure of
+/// the same uid takes its place.
+pub(super) fn alert_key(uid: &str) -> String {
+    // No uid has a NUL in it: XML does not allow one.
+    format!("{uid}\0alert")
 }
 
 /// How long an event is valid, by its own clock, whatever that shows: `stale - time`.

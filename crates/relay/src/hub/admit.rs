@@ -16,6 +16,9 @@ use crate::reason::{CloseReason, Reason, RefuseReason};
 /// The server's own events come from here, and reach every client.
 pub(super) const SERVER: ClientId = ClientId(0);
 
+/// Least time between two searches of a full table of teams, in milliseconds.
+const TEAM_SEARCH_MS: u64 = 1_000;
+
 impl Hub {
     /// Admits a connection.
     ///
@@ -69,10 +72,15 @@ impl Hub {
                 self.per_address.remove(&addr.ip());
             }
         }
+        self.unfinished = self.unfinished.saturating_sub(client.unfinished);
         let audience = self.teams.reaches(client.team);
         for uid in &client.uids {
-            if let Some(contact) = self.contacts.release(uid, client.id) {
-                self.announce_gone(now, client.team, audience, uid, &contact.kind);
+            let kind = self.contacts.get(uid).map(|contact| contact.kind.clone());
+            self.contacts.release(uid, client.id);
+            // Those whom somebody else still tells of the uid need not hear that it has gone.
+            let lost = audience.without(self.reach_of(uid));
+            if let Some(kind) = kind.filter(|_| lost != Mask::NONE) {
+                self.announce_gone(now, client.team, lost, uid, &kind);
             }
         }
         self.teams.leave(client.team);
@@ -110,7 +118,15 @@ impl Hub {
     pub(super) fn change_team(&mut self, now: Now, id: ClientId, name: &str) {
         let log = &self.log;
         let (pending, settled) = (&mut self.pending, self.settled);
-        let team = self.teams.intern(name, |mask| !log.holds_mask(mask));
+        // Looking for a place in a full table goes through everything that is kept.
+        let may_search = now.mono_ms >= self.next_team_search_ms;
+        let alerts = &self.alerts;
+        let team = self
+            .teams
+            .intern(name, |mask| may_search && !log.holds_mask(mask) && !alerts.hold_mask(mask));
+        if team == TeamId::OVERFLOW && may_search {
+            self.next_team_search_ms = now.mono_ms + TEAM_SEARCH_MS;
+        }
         let receives = self.teams.receives(team);
         let Some(client) = self.clients.get_mut(id.slot()).filter(|client| client.id == id) else {
             return;
@@ -144,16 +160,21 @@ impl Hub {
         }
         self.teams.leave(old);
         self.teams.enter(team);
-        let lost = self.teams.reaches(old).without(self.teams.reaches(team));
-        if lost != Mask::NONE {
-            for uid in uids {
-                let Some(contact) = self.contacts.get(&uid) else { continue };
-                if contact.owners.len() == 1 {
-                    let kind = contact.kind.clone();
-                    self.announce_gone(now, old, lost, &uid, &kind);
-                }
+        let reached = self.teams.reaches(old);
+        for uid in uids {
+            // Its owners are in their new teams by now.
+            let lost = reached.without(self.reach_of(&uid));
+            let kind = self.contacts.get(&uid).map(|contact| contact.kind.clone());
+            if let Some(kind) = kind.filter(|_| lost != Mask::NONE) {
+                self.announce_gone(now, old, lost, &uid, &kind);
             }
         }
+    }
+
+    /// Who is told of a uid by those who speak for it.
+    fn reach_of(&self, uid: &str) -> Mask {
+        let owners = self.contacts.owners(uid).iter().filter_map(|&owner| self.client(owner));
+        owners.fold(Mask::NONE, |mask, owner| Mask(mask.0 | self.teams.reaches(owner.team).0))
     }
 
     /// Tells `audience` that a uid is gone, and newcomers nothing of it any more.

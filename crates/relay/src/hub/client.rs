@@ -25,6 +25,9 @@ pub(crate) enum Flow {
     Ready,
 }
 
+/// Changes of team that a client may make at once.
+pub(crate) const MAX_TEAM_CHANGES: u8 = 16;
+
 pub(crate) struct Client {
     pub(crate) id: ClientId,
     pub(crate) peer: Peer,
@@ -43,6 +46,10 @@ pub(crate) struct Client {
     /// Whether `rest` is of an event that counts (not of a pong).
     pub(crate) rest_counts: bool,
     pub(crate) owes_pong: bool,
+    /// The newest answer to a request for another protocol; empty when none is owed.
+    pub(crate) answer: Bytes,
+    /// Bytes of its unfinished event.
+    pub(crate) unfinished: usize,
     /// Bytes of critical events it has not read and that had to leave the tail.
     pub(crate) critical_lag: usize,
     pub(crate) team: TeamId,
@@ -52,6 +59,8 @@ pub(crate) struct Client {
     pub(crate) role: Arc<str>,
     /// Uids it speaks for; the first is the one it is known by.
     pub(crate) uids: Vec<Arc<str>>,
+    /// Changes of team that it may make now; one more every second.
+    pub(crate) team_changes: u8,
     pub(crate) has_pinged: bool,
     pub(crate) last_in_ms: Option<u64>,
     pub(crate) last_out_ms: Option<u64>,
@@ -98,6 +107,7 @@ impl Client {
             rest: Bytes::new(),
             rest_counts: false,
             owes_pong: false,
+            answer: Bytes::new(),
             critical_lag: 0,
             team: TeamId::UNASSIGNED,
             receives: Mask::NONE,
@@ -105,10 +115,12 @@ impl Client {
             callsign: none.clone(),
             role: none,
             uids: Vec::new(),
+            team_changes: MAX_TEAM_CHANGES,
             has_pinged: false,
             last_in_ms: None,
             last_out_ms: None,
             partial_since_ms: None,
+            unfinished: 0,
             blocked: None,
             closing: None,
             counters: Counters::default(),
@@ -121,9 +133,11 @@ impl Client {
         meta.mask.meets(self.receives) && meta.sender != self.id && (meta.list.is_none() || list())
     }
 
-    /// Whether the event at `seq` is still unread by this client.
-    pub(crate) fn has_unread(&self, seq: Seq) -> bool {
-        self.flow != Flow::Idle && self.in_flight.unwrap_or(self.cursor) <= seq
+    /// Whether the event at `seq` is still unread by this client. What is being written counts as
+    /// read, unless it is critical: the write may fall short.
+    pub(crate) fn has_unread(&self, seq: Seq, is_critical: bool) -> bool {
+        let in_flight = self.in_flight.filter(|_| !is_critical);
+        self.flow != Flow::Idle && in_flight.unwrap_or(self.cursor) <= seq
     }
 
     /// Cursor below which the log's tail must be held for this client.

@@ -1,6 +1,6 @@
 //! Who is who: uids and callsigns, and the connections that speak for them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::client::ClientId;
@@ -30,7 +30,7 @@ pub(crate) struct Report<'a> {
 #[derive(Default)]
 pub(crate) struct Contacts {
     by_uid: HashMap<Arc<str>, Contact>,
-    by_callsign: HashMap<Arc<str>, Vec<Arc<str>>>,
+    by_callsign: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
 }
 
 impl Contacts {
@@ -54,8 +54,8 @@ impl Contacts {
     /// Connections of everyone who uses `callsign` now. Exact and case-sensitive; a callsign that
     /// two people use reaches both.
     pub(crate) fn with_callsign(&self, callsign: &str) -> impl Iterator<Item = ClientId> + '_ {
-        let uids = self.by_callsign.get(callsign).map_or(&[][..], |uids| uids);
-        uids.iter().flat_map(|uid| self.owners(uid).iter().copied())
+        let uids = self.by_callsign.get(callsign).into_iter().flatten();
+        uids.flat_map(|uid| self.owners(uid).iter().copied())
     }
 
     /// Connections of the members of a team.
@@ -96,13 +96,13 @@ impl Contacts {
             let uid = uid.clone();
             if let Some(old) = renamed {
                 self.unlist(&old, &uid);
-                self.by_callsign.entry(report.callsign.into()).or_default().push(uid.clone());
+                self.by_callsign.entry(report.callsign.into()).or_default().insert(uid.clone());
             }
             return is_new.then_some(uid);
         }
         let uid: Arc<str> = report.uid.into();
         let callsign: Arc<str> = report.callsign.into();
-        self.by_callsign.entry(callsign.clone()).or_default().push(uid.clone());
+        self.by_callsign.entry(callsign.clone()).or_default().insert(uid.clone());
         let contact = Contact {
             callsign,
             endpoint: report.endpoint.into(),
@@ -130,7 +130,7 @@ impl Contacts {
 
     fn unlist(&mut self, callsign: &str, uid: &Arc<str>) {
         if let Some(uids) = self.by_callsign.get_mut(callsign) {
-            uids.retain(|listed| listed != uid);
+            uids.remove(uid);
             if uids.is_empty() {
                 self.by_callsign.remove(callsign);
             }

@@ -7,11 +7,14 @@ use bytes::Bytes;
 use cot_core::{CotTime, Header};
 
 use super::log::{Edit, Meta};
-use super::masks::TeamId;
+use super::masks::{Mask, TeamId};
 use crate::now::Now;
 
 /// How long a repeated alert is valid, in milliseconds. TAK Server's own figure.
 const REPEATED_VALID_MS: i64 = 15_000;
+
+/// Alerts of one connection that are repeated, so that nobody takes all places.
+const MAX_OF_SENDER: usize = 32;
 
 /// An alert without a cancel.
 pub(crate) struct Alert {
@@ -74,10 +77,18 @@ impl Alerts {
         self.active.len()
     }
 
-    /// Adds or replaces an alert; refuses a new one beyond `max`.
+    /// Whether an active alert is limited to teams among `mask`.
+    pub(crate) fn hold_mask(&self, mask: Mask) -> bool {
+        let limited = |meta: &Meta| meta.mask != Mask::ALL && meta.mask.meets(mask);
+        self.active.values().any(|alert| limited(&alert.meta))
+    }
+
+    /// Adds or replaces an alert; refuses a new one beyond `max` in all, or too many of one sender.
     pub(crate) fn insert(&mut self, alert: Alert, max: usize) {
         let key = (alert.scope.index(), alert.uid.clone());
-        if self.active.len() < max || self.active.contains_key(&key) {
+        let of_sender = self.active.values().filter(|other| other.meta.sender == alert.meta.sender);
+        let has_room = self.active.len() < max && of_sender.count() < MAX_OF_SENDER;
+        if has_room || self.active.contains_key(&key) {
             self.active.insert(key, alert);
         }
     }

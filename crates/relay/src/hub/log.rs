@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::{Bytes, BytesMut};
 use slab::Slab;
 
-use super::keys::{KeyId, Keys};
+use super::keys::{KeyId, KeyKind, Keys};
 use super::masks::Mask;
 use crate::client::ClientId;
 
@@ -62,6 +62,8 @@ pub(crate) struct Block {
 pub(crate) struct Kept {
     pub(crate) bytes: Bytes,
     pub(crate) meta: Meta,
+    /// Kept only for those who lag, not as the newest of its uid.
+    is_pinned: bool,
 }
 
 pub(crate) struct Log {
@@ -74,7 +76,10 @@ pub(crate) struct Log {
     first: Seq,
     end_pos: u64,
     pub(crate) kept: BTreeMap<Seq, Kept>,
-    pub(crate) kept_bytes: usize,
+    /// Bytes kept as the newest of some uid.
+    pub(crate) state_bytes: usize,
+    /// Bytes kept for those who lag behind critical events.
+    pub(crate) pinned_bytes: usize,
     pub(crate) keys: Keys,
     lists: Slab<Box<[ClientId]>>,
 }
@@ -90,7 +95,8 @@ impl Log {
             first: 1,
             end_pos: 0,
             kept: BTreeMap::new(),
-            kept_bytes: 0,
+            state_bytes: 0,
+            pinned_bytes: 0,
             keys: Keys::new(),
             lists: Slab::new(),
         }
@@ -171,8 +177,9 @@ impl Log {
                 let end = start.saturating_add(entry.len as usize).min(block.bytes.len());
                 // A copy, so that one small event does not hold its whole block.
                 let bytes = Bytes::copy_from_slice(block.bytes.get(start..end).unwrap_or_default());
-                self.kept_bytes += bytes.len();
-                self.kept.insert(seq, Kept { bytes, meta: entry.meta });
+                let is_pinned = !self.is_newest(seq, &entry.meta);
+                *self.account(is_pinned) += bytes.len();
+                self.kept.insert(seq, Kept { bytes, meta: entry.meta, is_pinned });
             } else {
                 self.release(entry.meta);
             }
@@ -186,9 +193,22 @@ impl Log {
 
     pub(crate) fn drop_kept(&mut self, seq: Seq) -> Option<Kept> {
         let kept = self.kept.remove(&seq)?;
-        self.kept_bytes -= kept.bytes.len();
+        *self.account(kept.is_pinned) -= kept.bytes.len();
         self.release(kept.meta);
         Some(kept)
+    }
+
+    /// Keeps an event that is not the newest of its uid any more, for those who lag.
+    pub(crate) fn pin(&mut self, seq: Seq) {
+        let Some(kept) = self.kept.get_mut(&seq).filter(|kept| !kept.is_pinned) else { return };
+        kept.is_pinned = true;
+        let len = kept.bytes.len();
+        self.state_bytes -= len;
+        self.pinned_bytes += len;
+    }
+
+    fn account(&mut self, is_pinned: bool) -> &mut usize {
+        if is_pinned { &mut self.pinned_bytes } else { &mut self.state_bytes }
     }
 
     /// Whether the event is the newest of its uid.
@@ -197,6 +217,12 @@ impl Log {
     }
 
     /// `clients` in ascending order.
+    /// Whether the event is an alert that has not been cancelled.
+    pub(crate) fn is_alert(&self, meta: &Meta) -> bool {
+        let kind = meta.key.and_then(|key| self.keys.get(key)).map(|key| key.kind);
+        kind == Some(KeyKind::Emergency)
+    }
+
     pub(crate) fn add_list(&mut self, clients: Box<[ClientId]>) -> ListId {
         debug_assert!(clients.is_sorted(), "{clients:?}");
         ListId(u32::try_from(self.lists.insert(clients)).unwrap_or(u32::MAX))
@@ -273,7 +299,7 @@ mod tests {
         log.pop_block(|_, seq, _| seq == 2);
         assert_eq!((log.first(), log.head(), log.tail_bytes()), (4, 5, 4));
         assert_eq!(log.kept.get(&2).map(|kept| &kept.bytes[..]), Some(&b"two"[..]));
-        assert!(log.drop_kept(2).is_some() && log.kept_bytes == 0);
+        assert!(log.drop_kept(2).is_some() && log.state_bytes + log.pinned_bytes == 0);
     }
 
     #[test]

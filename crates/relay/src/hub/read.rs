@@ -196,6 +196,9 @@ impl Hub {
         if client.owes_pong {
             batch.push(self.pong.at(now.unix_ms));
         }
+        if !client.answer.is_empty() {
+            batch.push(client.answer.clone());
+        }
         batch.lead = batch.bytes;
         let walk = Walk { log: &self.log, contacts: &self.contacts, now, max_bytes };
         batch.upto = if client.is_behind {
@@ -250,6 +253,7 @@ impl Hub {
         }
         if written > batch.rest && batch.lead > batch.rest {
             client.owes_pong = false;
+            client.answer = Bytes::new();
             client.rest = batch.copy_of(written, batch.lead.saturating_sub(written));
             client.rest_counts = false;
         }

@@ -12,7 +12,7 @@ impl Hub {
             connections_open: self.clients.len() as u64,
             rejected: self.rejected.iter().map(|(&code, &count)| (code, count)).collect(),
             state_events: self.log.keys.len() as u64,
-            state_bytes: self.log.kept_bytes as u64,
+            state_bytes: self.log.state_bytes as u64,
             emergencies: self.alerts.len() as u64,
             log_bytes: self.log.tail_bytes() as u64,
             ..self.stats.clone()

@@ -3,6 +3,7 @@
 //! The rules are those that TAK clients rely on; `docs/protocol.md` tells where each comes from.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use cot_core::{ChatRef, Dest, Header};
 
@@ -58,8 +59,19 @@ pub(crate) fn decide(header: &Header<'_>, from: ClientId, contacts: &Contacts) -
     for dest in header.dests() {
         match dest {
             Dest::Callsign(name) if name.eq_str("All Streaming") => return Verdict::Broadcast,
-            Dest::Callsign(name) => addressed.add(contacts.with_callsign(&name.to_cow())),
-            Dest::Uid(uid) => addressed.add(contacts.owners(&uid.to_cow()).iter().copied()),
+            Dest::Callsign(name) => {
+                let name = name.to_cow();
+                // Naming somebody a thousand times must not cost a thousand times as much.
+                if addressed.callsigns.insert(name.clone()) {
+                    addressed.add(contacts.with_callsign(&name));
+                }
+            }
+            Dest::Uid(uid) => {
+                let uid = uid.to_cow();
+                if addressed.uids.insert(uid.clone()) {
+                    addressed.add(contacts.owners(&uid).iter().copied());
+                }
+            }
             Dest::Mission(_) | Dest::MissionGuid(_) | Dest::Group(_) | Dest::Publish(_) => {
                 addressed.any = true;
                 addressed.unserved = true;
@@ -125,13 +137,15 @@ fn is_for_servers(kind: &str) -> bool {
 }
 
 #[derive(Default)]
-struct Addressed {
+struct Addressed<'a> {
+    callsigns: BTreeSet<Cow<'a, str>>,
+    uids: BTreeSet<Cow<'a, str>>,
     any: bool,
     unserved: bool,
     to: Vec<ClientId>,
 }
 
-impl Addressed {
+impl Addressed<'_> {
     fn add(&mut self, clients: impl Iterator<Item = ClientId>) {
         self.any = true;
         self.to.extend(clients);
@@ -156,7 +170,12 @@ impl Addressed {
 
 /// Chat without destinations. Broadcasting a private message is the worse fault, so what names a
 /// known person, a group of them or a team goes there only, and a receipt is never public.
-fn chat_addressees(header: &Header<'_>, from: ClientId, contacts: &Contacts, to: &mut Addressed) {
+fn chat_addressees(
+    header: &Header<'_>,
+    from: ClientId,
+    contacts: &Contacts,
+    to: &mut Addressed<'_>,
+) {
     let is_receipt = header.kind() != "b-t-f";
     let Some(chat) = header.chat() else {
         to.any |= is_receipt;

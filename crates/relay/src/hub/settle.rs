@@ -6,11 +6,15 @@ use super::keys::KeyId;
 use super::log::{BLOCK, Edit, Meta, Seq};
 use super::masks::{Mask, TeamId};
 use crate::client::ClientId;
-use crate::reason::DropReason;
+use crate::reason::{CloseReason, DropReason};
 
 /// Bytes that stay in the tail even when everyone has read them: the next reports of the same uids
 /// then supersede them there, and nothing has to be moved.
 const MIN_TAIL: usize = BLOCK / 2;
+
+/// Bytes of critical events that all lagging clients together may pin. Beyond it the one that is
+/// furthest behind is closed.
+const MAX_PINNED: usize = 16 << 20;
 
 /// Who has to be told at the end of the turn.
 #[derive(Debug, Default)]
@@ -82,7 +86,7 @@ impl Hub {
             }
         }
         self.settled = self.log.head();
-        self.trim();
+        self.trim(MIN_TAIL);
     }
 
     /// Makes an idle client readable.
@@ -108,10 +112,10 @@ impl Hub {
     }
 
     /// Removes the oldest blocks: those that everyone has read, and beyond the log's bound also
-    /// those that someone has not, who then is behind.
-    pub(super) fn trim(&mut self) {
+    /// those that someone has not, who then is behind. `keep` bytes stay in any case.
+    pub(super) fn trim(&mut self, keep: usize) {
         while let Some(end) = self.log.front_block_end() {
-            if self.log.tail_bytes() <= MIN_TAIL {
+            if self.log.tail_bytes() <= keep {
                 return;
             }
             let needed =
@@ -137,13 +141,17 @@ impl Hub {
 
     fn pop_block(&mut self) {
         let (clients, stats, any_behind) = (&mut self.clients, &mut self.stats, self.behind > 0);
+        let mut far_behind = Vec::new();
+        let most = self.config.max_critical_lag;
         self.log.pop_block(|log, seq, entry| {
             let is_newest = log.is_newest(seq, &entry.meta);
             if !any_behind {
                 return is_newest;
             }
-            let mut is_needed = is_newest;
-            for (_, client) in clients.iter_mut().filter(|(_, client)| client.has_unread(seq)) {
+            let (mut is_needed, meta) = (is_newest, entry.meta);
+            for (_, client) in
+                clients.iter_mut().filter(|(_, client)| client.has_unread(seq, meta.is_critical))
+            {
                 let listed =
                     || entry.meta.list.is_none_or(|list| log.list(list).contains(&client.id));
                 if seq < client.joined || !client.may_get(&entry.meta, listed) {
@@ -152,6 +160,9 @@ impl Hub {
                 if entry.meta.is_critical {
                     is_needed = true;
                     client.critical_lag += entry.len as usize;
+                    if client.critical_lag > most {
+                        far_behind.push(client.id);
+                    }
                 } else if !is_newest {
                     client.counters.conflated += 1;
                     stats.conflated += 1;
@@ -159,6 +170,14 @@ impl Hub {
             }
             is_needed
         });
+        // At once: what they do not read must not wait for the next tick to be bounded.
+        far_behind.into_iter().for_each(|client| self.close(client, CloseReason::SlowConsumer));
+        if self.log.pinned_bytes > MAX_PINNED {
+            let clients = self.clients.iter().map(|(_, client)| client);
+            let open = clients.filter(|client| client.closing.is_none());
+            let worst = open.max_by_key(|client| client.critical_lag).map(|client| client.id);
+            worst.into_iter().for_each(|client| self.close(client, CloseReason::SlowConsumer));
+        }
     }
 
     /// Makes `seq` the newest event of a uid. The one before is not needed any more, save by those
@@ -190,7 +209,10 @@ impl Hub {
         let mut is_needed = false;
         if self.behind > 0 {
             let log = &self.log;
-            for (_, client) in self.clients.iter_mut().filter(|(_, client)| client.has_unread(seq))
+            for (_, client) in self
+                .clients
+                .iter_mut()
+                .filter(|(_, client)| client.has_unread(seq, meta.is_critical))
             {
                 let listed = || meta.list.is_none_or(|list| log.list(list).contains(&client.id));
                 if seq < client.joined || !client.may_get(&meta, listed) {
@@ -209,7 +231,9 @@ impl Hub {
                 }
             }
         }
-        if !is_needed {
+        if is_needed {
+            self.log.pin(seq);
+        } else {
             self.log.drop_kept(seq);
         }
     }

@@ -1,8 +1,9 @@
 //! What happens by itself: replays begin, alerts repeat, things run out, the dead are found.
 
 use super::Hub;
-use super::client::{Client, Flow};
-use super::keys::KeyId;
+use super::accept::alert_key;
+use super::client::{Client, Flow, MAX_TEAM_CHANGES};
+use super::keys::{KeyId, KeyKind};
 use super::log::{Meta, Seq};
 use crate::now::{Now, millis};
 use crate::reason::{CloseReason, DropReason};
@@ -45,6 +46,9 @@ impl Hub {
         self.prune(unread);
         self.prune_departed(unread);
         self.pending.touch();
+        self.settle();
+        // What nobody reads any more goes now, however little it is.
+        self.trim(0);
     }
 
     /// Keeps the memory for newcomers within its bounds: the oldest goes first.
@@ -59,7 +63,7 @@ impl Hub {
             let Some(key) = self.oldest_kept().or_else(|| self.oldest_in_tail()) else { return };
             self.evict(key);
         }
-        while self.log.kept_bytes > self.config.max_state_bytes {
+        while self.log.state_bytes > self.config.max_state_bytes {
             let Some(key) = self.oldest_kept() else { return };
             self.evict(key);
         }
@@ -81,14 +85,15 @@ impl Hub {
 
     fn oldest_kept(&self) -> Option<KeyId> {
         let log = &self.log;
-        let mut kept = log.kept.iter().filter(|(seq, kept)| log.is_newest(**seq, &kept.meta));
+        let may_go = |seq, meta: &Meta| log.is_newest(seq, meta) && !log.is_alert(meta);
+        let mut kept = log.kept.iter().filter(|(seq, kept)| may_go(**seq, &kept.meta));
         kept.next().and_then(|(_, kept)| kept.meta.key)
     }
 
     fn oldest_in_tail(&self) -> Option<KeyId> {
         let log = &self.log;
-        let mut entries =
-            log.entries_from(0).filter(|(seq, entry)| log.is_newest(*seq, &entry.meta));
+        let may_go = |seq, meta: &Meta| log.is_newest(seq, meta) && !log.is_alert(meta);
+        let mut entries = log.entries_from(0).filter(|(seq, entry)| may_go(*seq, &entry.meta));
         entries.next().and_then(|(_, entry)| entry.meta.key)
     }
 
@@ -98,8 +103,12 @@ impl Hub {
         let mut alerts = std::mem::take(&mut self.alerts);
         for alert in alerts.due(now.mono_ms, period_ms) {
             alert.refreshed(now, |event, edits| {
-                let known = self.log.keys.find(alert.scope, &alert.uid);
-                let Some(key) = known else { return };
+                let name = alert_key(&alert.uid);
+                let key = self.log.keys.find(alert.scope, &name);
+                let key = key.unwrap_or_else(|| self.log.keys.insert(alert.scope, &name));
+                if let Some(slot) = self.log.keys.get_mut(key) {
+                    (slot.kind, slot.until_ms) = (KeyKind::Emergency, alert.until_ms);
+                }
                 let meta = Meta { key: Some(key), ..alert.meta };
                 let seq = self.append(event, edits, meta);
                 self.supersede(key, seq);
@@ -130,6 +139,7 @@ impl Hub {
                 dead.push((client.id, reason));
                 continue;
             }
+            client.team_changes = (client.team_changes + 1).min(MAX_TEAM_CHANGES);
             let since = |at: Option<u64>| now_ms - at.unwrap_or(client.connected_ms).min(now_ms);
             let heartbeat = millis(config.heartbeat);
             if heartbeat > 0 && client.flow == Flow::Idle && since(client.last_out_ms) >= heartbeat
