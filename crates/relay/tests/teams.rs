@@ -89,7 +89,9 @@ fn a_team_without_a_place_gets_one_when_there_is_one() {
     assert_eq!(sim.hub.stats().teams_refused, 2);
     crowd.iter().for_each(|&id| sim.leave(id));
     sim.advance(400_000);
-    [("1", one), ("2", two)].map(|(uid, id)| sim.say(id, support::sa(uid, uid, "late")));
+    for (uid, id) in [("1", one), ("2", two)] {
+        sim.say(id, support::sa(uid, uid, "late"));
+    }
     sim.take(two);
     sim.say(one, marker("M"));
     assert_eq!(sim.uids(two), ["M"]);
