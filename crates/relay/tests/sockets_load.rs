@@ -4,7 +4,7 @@ mod net;
 
 use std::time::Duration;
 
-use net::text::{attribute, event, marker, sa};
+use net::text::{attribute, chat, event, marker, ping, sa};
 use net::{Client, Server, alone_on_both_runtimes, config, on_both_runtimes, resident, soon};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
@@ -118,7 +118,7 @@ fn item_71_a_thousand_idle_connections_cost_little_and_delay_nobody() {
         alpha.send(marker("M")).await;
         assert_eq!(bravo.event().await, marker("M"));
         let mut newcomer = server.dial().await;
-        newcomer.send(net::text::ping()).await;
+        newcomer.send(ping()).await;
         newcomer.event().await;
         assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
         for client in idle.iter_mut().take(20) {
@@ -196,6 +196,39 @@ fn what_was_accepted_before_the_end_is_delivered() {
         let stats = server.stats();
         assert_eq!(stats.connections_closed.of(relay::CloseReason::Shutdown), 11);
         assert_eq!((stats.delivered, stats.dropped.total()), (20_000, 0));
+    });
+}
+
+#[test]
+fn those_who_come_while_others_go_are_never_forgotten() {
+    on_both_runtimes(async || {
+        let server = Server::start(config()).await;
+        let mut alpha = server.listener().await;
+        let mut stayed = Vec::new();
+        for round in 1..=15 {
+            let mut leaving = Vec::new();
+            for _ in 0..10 {
+                let mut visitor = server.dial().await;
+                visitor.send(sa("V", "VISITOR", "") + &ping()).await;
+                leaving.push(tokio::spawn(async move {
+                    visitor.fill().await;
+                    visitor.send(ping()).await;
+                }));
+                // One that never says a word, and so is woken by others only.
+                stayed.push(server.dial().await);
+            }
+            for visitor in leaving {
+                visitor.await.expect("no panic");
+            }
+            let open = 1 + 10 * round;
+            server.until("the visitors have left", |stats| stats.connections_open == open).await;
+            let text = chat(&format!("round {round}"), "is everyone here?");
+            alpha.say(&text).await;
+            for client in &mut stayed {
+                // Behind what was told of the visitors.
+                while client.event().await != text {}
+            }
+        }
     });
 }
 
