@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use net::text::{attribute, chat, dest, directed, marker, numbered, ping, sa, uids};
+use net::text::{
+    attribute, chat, dest, directed, event, is_pong, marker, numbered, ping, sa, uids,
+};
 use net::{Client, Server, config, hasty, on_both_runtimes, soon};
 use relay::server::Relay;
 use relay::{CloseReason, HubConfig, Peer, PublishError, RefuseReason, Scope};
@@ -138,6 +140,31 @@ fn every_transport_gets_the_same_bytes() {
                 assert_eq!(bravo.sync().await, [""; 0], "{writes:?}, {room}");
                 sending.await.expect("no panic");
                 assert_eq!(relay.stats().delivered, 3 + 3 * events as u64);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_write_that_ends_within_an_answer_loses_nothing_behind_it() {
+    on_both_runtimes(async || {
+        for room in [1, 10, 1_000] {
+            let (relay, _driver) = relay(config());
+            let (mut alpha, _) = client(&relay, Writes::Plain, 1 << 20);
+            let (mut bravo, _) = client(&relay, Writes::OneByte, room);
+            alpha.sync().await;
+            bravo.sync().await;
+            let request = event("request", "t-x-takp-q", "");
+            for n in 0..20 {
+                bravo.send(ping() + &request + &ping()).await;
+                alpha.send(numbered("M", n)).await;
+                let mut wanted = [false; 3];
+                while wanted != [true; 3] {
+                    let event = bravo.event().await;
+                    wanted[0] |= is_pong(&event);
+                    wanted[1] |= event.contains("t-x-takp-r");
+                    wanted[2] |= event == numbered("M", n);
+                }
             }
         }
     });

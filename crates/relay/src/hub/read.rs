@@ -79,15 +79,18 @@ impl Batch {
 
     /// The `len` bytes at `offset`, copied so that they do not hold a whole block.
     fn copy_of(&self, mut offset: usize, len: usize) -> Bytes {
+        let mut copy = Vec::with_capacity(len);
         for slice in &self.slices {
-            if let Some(start) = slice.get(offset..)
-                && !start.is_empty()
-            {
-                return Bytes::copy_from_slice(start.get(..len).unwrap_or(start));
+            match slice.get(offset..) {
+                Some(start) => {
+                    let wanted = start.get(..len - copy.len()).unwrap_or(start);
+                    copy.extend_from_slice(wanted);
+                    offset = 0;
+                }
+                None => offset -= slice.len(),
             }
-            offset = offset.saturating_sub(slice.len());
         }
-        Bytes::new()
+        copy.into()
     }
 }
 
