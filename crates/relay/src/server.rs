@@ -12,7 +12,8 @@
 //!
 //! Any transport that is `AsyncRead + AsyncWrite` plugs in with [`Relay::attach`]. A relay does
 //! the least work on a `current_thread` runtime, where nothing is ever contended; it also runs on a
-//! multi-threaded one.
+//! multi-threaded one. With many clients, have the runtime finish a turn before it looks at sockets
+//! again, with `Builder::event_interval(1024)`: writes under load are fewer and larger then.
 
 mod accept;
 mod connection;

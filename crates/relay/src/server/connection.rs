@@ -146,7 +146,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
         }
     }
+}
 
+impl<S> Connection<S> {
+    /// Tells the hub, once, that the connection is over.
     fn end(&mut self, reason: CloseReason) {
         if std::mem::replace(&mut self.has_ended, true) {
             return;
@@ -186,16 +189,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Connection<S> {
 
 impl<S> Drop for Connection<S> {
     fn drop(&mut self) {
-        if !self.has_ended {
-            let shared = &self.relay.shared;
-            let now = shared.clock.now();
-            let mut shell = shared.shell();
-            shell.hub.handle_disconnect(now, self.id, CloseReason::PeerClosed);
-            shell.forget(self.id);
-            drop(shell);
-            shared.end_turn();
-            shared.emptied.notify_waiters();
-        }
+        self.end(CloseReason::PeerClosed);
     }
 }
 
