@@ -35,7 +35,7 @@ use tracing::debug;
 use crate::app::Probe;
 
 /// Connections at one time. Further ones wait in the kernel.
-const MAX_CONNECTIONS: usize = 64;
+const MAX_CONNECTIONS: usize = 32;
 
 /// Bytes of one request's head.
 const MAX_HEAD: usize = 16 << 10;
