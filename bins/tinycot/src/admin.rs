@@ -34,8 +34,9 @@ use tracing::debug;
 
 use crate::app::Probe;
 
-/// Connections at one time. Further ones wait in the kernel.
-const MAX_CONNECTIONS: usize = 32;
+/// Connections at one time, fewer than the files that are kept for the server itself. Further ones
+/// wait in the kernel.
+const MAX_CONNECTIONS: usize = 44;
 
 /// Bytes of one request's head.
 const MAX_HEAD: usize = 16 << 10;

@@ -220,8 +220,12 @@ fn those_who_come_while_others_go_are_never_forgotten() {
             for visitor in leaving {
                 visitor.await.expect("no panic");
             }
-            let open = 1 + 10 * round;
-            server.until("the visitors have left", |stats| stats.connections_open == open).await;
+            // All have been let in, not just taken by the kernel, and the visitors have left.
+            let (come, open) = (1 + 20 * round, 1 + 10 * round);
+            let is_settled = |stats: &relay::Stats| {
+                stats.connections_received == come && stats.connections_open == open
+            };
+            server.until("the visitors have left", is_settled).await;
             let text = chat(&format!("round {round}"), "is everyone here?");
             alpha.say(&text).await;
             for client in &mut stayed {
