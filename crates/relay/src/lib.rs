@@ -19,6 +19,7 @@ mod client;
 mod config;
 mod hub;
 mod now;
+mod observe;
 mod reason;
 #[cfg(feature = "tokio")]
 pub mod server;
@@ -29,6 +30,10 @@ pub use client::{ClientId, Peer};
 pub use config::HubConfig;
 pub use hub::{Batch, Hub, Output, PublishError, Scope};
 pub use now::Now;
+pub use observe::{
+    Accepted, Audience, HeldEvent, Item, ItemKind, KnownContact, Observe, Observed, PictureChange,
+    Record, RecordKey, Restored,
+};
 pub use reason::{CloseReason, DropReason, PerReason, Reason, RefuseReason};
 pub use stats::{ClientInfo, ContactInfo, Stats, TeamInfo};
 pub use teams::{AllowRule, AllowRuleError, TeamPolicy};
