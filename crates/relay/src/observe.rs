@@ -141,7 +141,6 @@ pub enum Audience {
 
 /// The newest event of a uid.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Item {
     /// Its place in the order of events. Unique; later events have greater ones.
     pub seq: u64,
@@ -167,7 +166,6 @@ pub struct Item {
 
 /// Somebody who has said who they are, present or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct KnownContact {
     /// Their uid.
     pub uid: Arc<str>,
@@ -181,7 +179,6 @@ pub struct KnownContact {
 
 /// An event that waits for somebody who is away.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct HeldEvent {
     /// The uid it waits for.
     pub to: Arc<str>,
