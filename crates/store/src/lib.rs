@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+pub mod fs;
+
 mod error;
 mod state;
 
 pub use error::StoreError;
+pub use fs::DirLock;
 pub use state::{Change, LoadReport, Loaded, StateStore};
