@@ -2,6 +2,8 @@
 
 pub mod fs;
 
+#[cfg(feature = "dump")]
+pub mod dump;
 mod error;
 mod state;
 
