@@ -52,6 +52,13 @@ pub struct HubConfig {
     /// Time between two repetitions of an active alert. Defaults to 10 s; zero turns repetition
     /// off.
     pub emergency_period: Duration,
+    /// Longest time that chat and notices of shared files are held for somebody who has been here
+    /// and is away. Defaults to 24 h; zero turns holding off.
+    pub hold_age: Duration,
+    /// Bytes held for those who are away. One of them gets at most half of
+    /// [`max_critical_lag`](Self::max_critical_lag). What does not fit goes back to its sender.
+    /// Defaults to 4 MiB.
+    pub max_held_bytes: usize,
     /// A client that was sent nothing for this long gets a pong. ATAK drops a link after 25 s
     /// without a complete message, so the default keeps 5 s of margin: 20 s. Zero turns it off.
     pub heartbeat: Duration,
@@ -88,6 +95,8 @@ impl Default for HubConfig {
             replay_hold: Duration::from_millis(250),
             max_emergencies: 256,
             emergency_period: Duration::from_secs(10),
+            hold_age: Duration::from_secs(24 * 3600),
+            max_held_bytes: 4 << 20,
             heartbeat: Duration::from_secs(20),
             idle_timeout: Duration::from_secs(300),
             event_timeout: Duration::from_secs(15),

@@ -5,19 +5,24 @@ mod admit;
 mod client;
 mod contacts;
 mod emergency;
+mod hold;
 mod keys;
 mod log;
 mod masks;
+mod picture;
 mod pong;
 mod read;
 mod report;
+mod roster;
 mod route;
 mod settle;
 mod timer;
+mod watch;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use slab::Slab;
 
@@ -28,13 +33,16 @@ use self::keys::KeyId;
 use self::log::{Log, Seq};
 use self::masks::Teams;
 use self::pong::Pong;
+use self::roster::Roster;
 use self::settle::Pending;
+use self::watch::Watch;
 use crate::client::ClientId;
 use crate::config::HubConfig;
 use crate::reason::CloseReason;
 use crate::stats::Stats;
 
 pub use self::accept::{PublishError, Scope};
+pub use self::picture::ExportCursor;
 pub use self::read::Batch;
 
 /// The routing core: performs no I/O, reads no clock, spawns nothing.
@@ -92,6 +100,8 @@ pub struct Hub {
     contacts: Contacts,
     teams: Teams,
     alerts: Alerts,
+    /// Who has been here, and what is held for those who are away.
+    roster: Roster,
     log: Log,
     pong: Pong,
     /// Uids whose newest word is that they are gone, oldest first, each with that word's place.
@@ -115,6 +125,10 @@ pub struct Hub {
     drains_to: Option<Seq>,
     stats: Stats,
     rejected: BTreeMap<&'static str, u64>,
+    /// What is to be reported to an observer.
+    watch: Watch,
+    /// The empty text, shared.
+    none: Arc<str>,
 }
 
 /// What the caller must do next.
@@ -145,6 +159,7 @@ impl Hub {
             contacts: Contacts::default(),
             teams: Teams::new(config.teams.clone()),
             alerts: Alerts::default(),
+            roster: Roster::default(),
             log: Log::new(),
             pong: Pong::default(),
             departed: VecDeque::new(),
@@ -160,6 +175,8 @@ impl Hub {
             drains_to: None,
             stats: Stats::default(),
             rejected: BTreeMap::new(),
+            watch: Watch::default(),
+            none: Arc::from(""),
             config,
         }
     }

@@ -28,7 +28,7 @@ mod teams;
 
 pub use client::{ClientId, Peer};
 pub use config::HubConfig;
-pub use hub::{Batch, Hub, Output, PublishError, Scope};
+pub use hub::{Batch, ExportCursor, Hub, Output, PublishError, Scope};
 pub use now::Now;
 pub use observe::{
     Accepted, Audience, HeldEvent, Item, ItemKind, KnownContact, Observe, Observed, PictureChange,

@@ -47,6 +47,8 @@ reasons! {
         Echo = "echo",
         /// Addressed only to people whom the sender's team does not reach.
         Forbidden = "forbidden",
+        /// For somebody who is away, and there was no room to hold it.
+        HoldFull = "hold_full",
         /// It carries this server's own flow tag.
         Loop = "loop",
         /// Not a valid event.

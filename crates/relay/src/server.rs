@@ -31,8 +31,8 @@ use tokio::time::Instant;
 use self::connection::Connection;
 use self::driver::Shell;
 use self::scratch::ScratchPool;
-use crate::{ClientInfo, CloseReason, ContactInfo, Hub, HubConfig, Now, Peer, PublishError};
-use crate::{RefuseReason, Scope, Stats, TeamInfo};
+use crate::{ClientInfo, CloseReason, ContactInfo, ExportCursor, Hub, HubConfig, Now, Observe};
+use crate::{Observed, Peer, PublishError, Record, RefuseReason, Restored, Scope, Stats, TeamInfo};
 
 pub use self::accept::serve;
 pub use self::driver::Driver;
@@ -51,6 +51,7 @@ impl Relay {
         let gather = config.gather;
         let shared = Arc::new(Shared {
             shell: Mutex::new(Shell::new(Hub::new(config))),
+            reporter: Mutex::new(Reporter::default()),
             turn: Notify::new(),
             emptied: Notify::new(),
             scratch: ScratchPool::new(limits),
@@ -94,6 +95,43 @@ impl Relay {
         self.shared.shell().hub.publish(self.shared.clock.now(), &header, scope)?;
         self.shared.end_turn();
         Ok(())
+    }
+
+    /// Reports to `observer` from now on, at the end of each turn. It takes the place of the former
+    /// one. See [`Observed`].
+    pub fn observe(&self, what: Observe, observer: Box<dyn Observer>) {
+        let mut reporter = self.shared.reporter();
+        reporter.observer = Some(observer);
+        let mut shell = self.shared.shell();
+        shell.hub.observe(what);
+        shell.is_observed = true;
+    }
+
+    /// Reports what has happened since the last turn at once, on the caller's thread: for the end,
+    /// when no turn may follow.
+    pub fn report(&self) {
+        self.shared.report();
+    }
+
+    /// Changes of the picture so far; see [`Observed::changes_upto`].
+    pub fn changes(&self) -> u64 {
+        self.shared.shell().hub.changes()
+    }
+
+    /// The next part of the picture; see [`Hub::export`].
+    pub fn export(&self, cursor: &mut ExportCursor, max: usize) -> Vec<Record> {
+        self.shared.shell().hub.export(self.shared.clock.now(), cursor, max)
+    }
+
+    /// Puts in a picture from before a restart, before the first client comes; see
+    /// [`Hub::restore`].
+    pub fn restore(&self, records: impl IntoIterator<Item = Record>) -> Restored {
+        self.shared.shell().hub.restore(self.shared.clock.now(), records)
+    }
+
+    /// The wall clock as the relay reads it, and its monotonic one.
+    pub fn now(&self) -> Now {
+        self.shared.clock.now()
     }
 
     /// All counters.
@@ -142,6 +180,8 @@ impl Relay {
 struct Shared {
     /// Sections under this lock are short, never wait and never write to a socket.
     shell: Mutex<Shell>,
+    /// Never locked by one who holds `shell`.
+    reporter: Mutex<Reporter>,
     /// Wakes the driver.
     turn: Notify,
     /// A connection has ended.
@@ -156,12 +196,48 @@ impl Shared {
         self.shell.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    fn reporter(&self) -> MutexGuard<'_, Reporter> {
+        self.reporter.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Tells the observer what has happened since the last time.
+    fn report(&self) {
+        let mut reporter = self.reporter();
+        let Reporter { observer, observed } = &mut *reporter;
+        let Some(observer) = observer else { return };
+        self.shell().hub.take_observed(observed);
+        if !observed.is_empty() {
+            observer.observe(observed);
+            observed.clear();
+        }
+    }
+
     /// Has the driver hand out what the hub wants done, once the tasks that are ready now have run.
     fn end_turn(&self) {
         let is_first = !std::mem::replace(&mut self.shell().is_turn_due, true);
         if is_first {
             self.turn.notify_one();
         }
+    }
+}
+
+/// Is told what happens in a relay.
+pub trait Observer: Send + 'static {
+    /// Takes the report of a turn. Called on the relay's thread, between two turns: must not wait.
+    /// It may take the lists out of `observed`; what it leaves is dropped.
+    fn observe(&mut self, observed: &mut Observed);
+}
+
+/// Who is told, and the lists that are used again and again.
+#[derive(Default)]
+struct Reporter {
+    observer: Option<Box<dyn Observer>>,
+    observed: Observed,
+}
+
+impl std::fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reporter").field("observed", &self.observed).finish_non_exhaustive()
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Stats {
     /// Events that went nowhere, by reason. Not well-formed ones are in `invalid`, see also
     /// [`Stats::rejected`].
     pub events_rejected: PerReason<DropReason>,
+    /// Events whose addressees are all away and that are held for them.
+    pub events_held: u64,
     /// Invalid input by the parser's code, as `(code, count)`, codes in alphabetical order.
     pub rejected: Vec<(&'static str, u64)>,
     /// Event copies written to clients, without replays.
@@ -53,6 +55,18 @@ pub struct Stats {
     pub teams_refused: u64,
     /// Alerts that are being repeated.
     pub emergencies: u64,
+    /// Events put by for somebody who is away, one for each addressee.
+    pub held: u64,
+    /// Of those, delivered after a return.
+    pub held_delivered: u64,
+    /// Of those, dropped because nobody returned in time.
+    pub held_expired: u64,
+    /// Events for somebody who is away for which there was no room.
+    pub held_refused: u64,
+    /// Events that are held now.
+    pub held_events: u64,
+    /// Bytes of memory that they use.
+    pub held_bytes: u64,
     /// Bytes of events in the log that some client may still read.
     pub log_bytes: u64,
 }

@@ -1,17 +1,21 @@
 //! What clients and the application put in.
 
+use bytes::Bytes;
 use cot_core::{Header, Item, Text, build};
 
 use super::Hub;
 use super::admit::SERVER;
-use super::contacts::Report;
+use super::contacts::{Report, Reported};
 use super::emergency::Alert;
-use super::keys::{KeyKind, TRANSIENT_MS};
+use super::hold::{Holding, is_holdable};
+use super::keys::{KeyId, KeyKind, Origin, TRANSIENT_MS};
 use super::log::{Edit, Meta};
 use super::masks::{Mask, TeamId};
-use super::route::{self, Control, Kind, Verdict};
+use super::route::{self, Control, Decision, Kind, Verdict};
+use super::watch::watch_remove;
 use crate::client::ClientId;
 use crate::now::{Now, millis};
+use crate::observe::Audience;
 use crate::reason::{CloseReason, DropReason};
 
 /// Uids that one connection can speak for. Gateways speak for many; a uid beyond this is relayed
@@ -24,7 +28,7 @@ const MAX_IDENTITY_TEXT: usize = 256;
 
 /// Bytes of an alert that is repeated. Real ones have under 1 KiB; a larger one is relayed once, or
 /// one sender could have the server fill everybody's link for ever.
-const MAX_REPEATED_ALERT: usize = 4 << 10;
+pub(super) const MAX_REPEATED_ALERT: usize = 4 << 10;
 
 /// Bytes of unfinished events of all clients together. Beyond it a client whose event is too large
 /// to be relayed anyway is closed.
@@ -60,6 +64,13 @@ pub enum PublishError {
         /// [`max_relayed_event`](crate::HubConfig::max_relayed_event).
         limit: usize,
     },
+}
+
+/// Where an event comes from.
+struct Source {
+    client: ClientId,
+    team: TeamId,
+    audience: Audience,
 }
 
 impl Hub {
@@ -115,6 +126,7 @@ impl Hub {
         if len > limit {
             return Err(PublishError::Oversize { len, limit });
         }
+        let mut audience = Audience::All;
         let (mask, list) = match scope {
             Scope::All => (Mask::ALL, None),
             Scope::Team(name) if self.teams.is_open() => {
@@ -124,10 +136,14 @@ impl Hub {
                 members.dedup();
                 (Mask::ALL, Some(members))
             }
-            Scope::Team(name) => (self.teams.mask_of(name), None),
+            Scope::Team(name) => {
+                audience = Audience::Team(name.as_str().into());
+                (self.teams.mask_of(name), None)
+            }
             Scope::Client(client) => (Mask::ALL, Some(vec![*client])),
         };
-        self.accept(now, header, SERVER, TeamId::UNASSIGNED, mask, list);
+        let source = Source { client: SERVER, team: TeamId::UNASSIGNED, audience };
+        self.accept(now, header, source, mask, list);
         Ok(())
     }
 
@@ -141,22 +157,38 @@ impl Hub {
         {
             return self.refuse(from, DropReason::Loop);
         }
-        let verdict = route::decide(header, from, &self.contacts);
+        let Decision { verdict, absent } =
+            route::decide(header, from, &self.contacts, &self.roster);
         if let Verdict::Control(control) = verdict {
             return self.handle_control(now, from, header, &control);
         }
         self.identify(now, from, header);
         let Some(client) = self.client(from) else { return };
         let (team, mask) = (client.team, self.teams.reaches(client.team));
+        let source = Source { client: from, team, audience: Audience::Reach };
+        let mut held = Holding::default();
+        if !absent.is_empty() && is_holdable(header.kind()) {
+            held = self.hold(now, from, header, &absent);
+        }
         match verdict {
-            Verdict::Broadcast => self.accept(now, header, from, team, mask, None),
+            Verdict::Broadcast => self.accept(now, header, source, mask, None),
             Verdict::To(mut list) => {
                 // Delivery asks again; this is for the count.
                 list.retain(|&to| self.client(to).is_some_and(|to| mask.meets(to.receives)));
-                if list.is_empty() {
-                    return self.refuse(from, DropReason::Forbidden);
+                if !list.is_empty() {
+                    self.accept(now, header, source, mask, Some(list));
+                } else if held.held > 0 {
+                    self.held_only(now, header, from);
+                } else {
+                    self.refuse(from, DropReason::Forbidden);
                 }
-                self.accept(now, header, from, team, mask, Some(list));
+            }
+            Verdict::Nobody(_) if held.held > 0 => self.held_only(now, header, from),
+            Verdict::Nobody(DropReason::UnknownAddressee) if held.refused > 0 => {
+                self.refuse(from, DropReason::HoldFull);
+                if header.kind() == "b-t-f" {
+                    self.return_undelivered(from, header);
+                }
             }
             Verdict::Nobody(reason) => {
                 self.refuse(from, reason);
@@ -220,17 +252,34 @@ impl Hub {
             team: &team,
             role: &role,
         };
+        let mut returned = None;
         let has_room =
             self.client(from).is_some_and(|client| client.uids.len() < MAX_UIDS_PER_CLIENT);
         let speaks_for = self.contacts.owners(&uid).contains(&from);
-        if has_room || speaks_for {
-            let added = self.contacts.report(from, now.mono_ms, &report);
-            if let (Some(added), Some(client)) = (added, self.client_mut(from)) {
-                client.uids.push(added);
+        if (has_room || speaks_for)
+            && let Some(Reported { uid, is_new }) = self.contacts.report(from, now.mono_ms, &report)
+        {
+            if let Some(client) = self.client_mut(from).filter(|_| is_new) {
+                client.uids.push(uid.clone());
             }
+            self.know(now, &uid);
+            returned = is_new.then_some(uid);
         }
         self.know_by(now, from, &report);
         self.release_hold(from);
+        if let Some(uid) = returned {
+            self.deliver_held(from, &uid);
+        }
+    }
+
+    /// Counts an event that went to nobody yet, because all it was for are away.
+    fn held_only(&mut self, now: Now, header: &Header<'_>, from: ClientId) {
+        self.stats.events_held += 1;
+        if self.watch.what.events {
+            let (sender, team) = self.name_of(from);
+            let event = Bytes::copy_from_slice(header.bytes());
+            self.watch.accepted(now, &sender, &team, 0, Some(event));
+        }
     }
 
     /// A connection is known by the first uid that it speaks for, and is in that uid's team.
@@ -261,13 +310,13 @@ impl Hub {
         &mut self,
         now: Now,
         header: &Header<'_>,
-        sender: ClientId,
-        team: TeamId,
+        source: Source,
         mask: Mask,
         to: Option<Vec<ClientId>>,
     ) {
+        let sender = source.client;
         let kind = route::classify(header);
-        let scope = self.scope_of(team);
+        let scope = self.scope_of(source.team);
         let is_public = to.is_none();
         let is_critical = !is_public || kind != Kind::State;
         if kind == Kind::State && is_public && self.is_deleted(scope, header) {
@@ -275,24 +324,33 @@ impl Hub {
         }
         let list = to.map(|clients| self.log.add_list(clients.into_boxed_slice()));
         let mut meta = Meta { mask, sender, list, key: None, is_critical };
+        let (uid, named_team) = self.name_of(sender);
+        let origin = Origin {
+            sender: uid,
+            team: named_team,
+            audience: source.audience,
+            received_ms: now.signed_ms(),
+        };
         if is_public {
-            meta.key = self.key_for(now, header, scope, kind);
+            meta.key = self.key_for(now, header, scope, kind, &origin);
         }
-
-        let tag = self.config.flow_tag.as_ref().map(|tag| (flow_tag_name(tag), now.unix_ms));
-        let tag = tag.as_ref().and_then(|(name, ms)| flow_tag_edit(header, name, *ms));
-        let mut edits = Vec::new();
-        if list.is_some() {
-            edits.extend(header.marti_ranges().map(|range| Edit { range, text: b"" }));
+        let is_changed = list.is_some() || self.config.flow_tag.is_some();
+        let seq = if is_changed {
+            let relayed = self.as_relayed(now, header, list.is_some());
+            self.append(&relayed, &[], meta)
+        } else {
+            self.append(header.bytes(), &[], meta)
+        };
+        if self.watch.what.events {
+            let original = is_changed.then(|| Bytes::copy_from_slice(header.bytes()));
+            self.watch.accepted(now, &origin.sender, &origin.team, seq, original);
         }
-        if let Some((at, text)) = &tag {
-            edits.push(Edit { range: *at..*at, text: text.as_bytes() });
-            edits.sort_by_key(|edit| edit.range.start);
-        }
-        let seq = self.append(header.bytes(), &edits, meta);
 
         let Some(key) = meta.key else { return };
         self.supersede(key, seq);
+        if kind != Kind::AlertCancel {
+            self.watch_put(now, key);
+        }
         match kind {
             Kind::Alert
                 if !self.config.emergency_period.is_zero()
@@ -301,7 +359,7 @@ impl Hub {
                 let next_ms = now.mono_ms + millis(self.config.emergency_period);
                 let until_ms = now.mono_ms + millis(self.config.max_state_age);
                 let again = Meta { is_critical: false, ..meta };
-                let alert = Alert::new(header, scope, again, next_ms, until_ms);
+                let alert = Alert::new(header, scope, again, origin, next_ms, until_ms);
                 self.alerts.insert(alert, self.config.max_emergencies);
             }
             Kind::AlertCancel => {
@@ -320,7 +378,8 @@ impl Hub {
         header: &Header<'_>,
         scope: TeamId,
         kind: Kind,
-    ) -> Option<super::keys::KeyId> {
+        origin: &Origin,
+    ) -> Option<KeyId> {
         if kind == Kind::Critical {
             return None;
         }
@@ -330,7 +389,7 @@ impl Hub {
             _ => header.uid().to_cow(),
         };
         let key = self.log.keys.find(scope, &uid);
-        let key = key.unwrap_or_else(|| self.log.keys.insert(scope, &uid));
+        let key = key.unwrap_or_else(|| self.log.keys.insert(scope, &uid, origin.clone()));
         let longest = now.mono_ms + millis(self.config.max_state_age);
         let valid_ms = validity_ms(header);
         let is_presence = header.contact().is_some_and(|contact| contact.endpoint.is_some());
@@ -340,6 +399,10 @@ impl Hub {
             _ => slot.time_ms,
         };
         slot.time_ms = header.time_ms();
+        slot.origin.clone_from(origin);
+        if kind == Kind::State && valid_ms == 0 {
+            watch_remove(&mut self.watch, &self.teams, slot);
+        }
         (slot.kind, slot.until_ms) = match kind {
             Kind::Deletion => {
                 // A time from a clock that is ahead must not outlaw everything until then.
@@ -379,7 +442,7 @@ impl Hub {
     }
 
     /// Tells the sender of a chat that nobody was there to get it.
-    fn return_undelivered(&mut self, to: ClientId, header: &Header<'_>) {
+    pub(super) fn return_undelivered(&mut self, to: ClientId, header: &Header<'_>) {
         if header.bytes().len() + 2 > self.config.max_relayed_event {
             return;
         }
@@ -393,11 +456,14 @@ impl Hub {
     }
 }
 
+/// What tells an alert's name among the uids from the uid. No uid has a NUL in it: XML does not
+/// allow one.
+pub(super) const ALERT_SUFFIX: &str = "\0alert";
+
 /// An alert's name among the uids: apart from items, so that no position, deletion or departure of
 /// the same uid takes its place.
 pub(super) fn alert_key(uid: &str) -> String {
-    // No uid has a NUL in it: XML does not allow one.
-    format!("{uid}\0alert")
+    format!("{uid}{ALERT_SUFFIX}")
 }
 
 /// How long an event is valid, by its own clock, whatever that shows: `stale - time`.
@@ -410,12 +476,16 @@ fn cow(text: Option<Text<'_>>) -> std::borrow::Cow<'_, str> {
     text.map(Text::to_cow).unwrap_or_default()
 }
 
-fn flow_tag_name(server: &str) -> String {
+pub(super) fn flow_tag_name(server: &str) -> String {
     format!("TinyCoT-{server}")
 }
 
 /// Where the server's flow tag goes, and its text. `None` for an event without a detail.
-fn flow_tag_edit(header: &Header<'_>, name: &str, unix_ms: i64) -> Option<(usize, String)> {
+pub(super) fn flow_tag_edit(
+    header: &Header<'_>,
+    name: &str,
+    unix_ms: i64,
+) -> Option<(usize, String)> {
     let time = cot_core::CotTime::from_unix_millis(unix_ms);
     if let Some(tags) = header.flow_tags() {
         let at = tags.range.start + "<_flow-tags_".len();

@@ -6,9 +6,10 @@ use cot_core::build;
 
 use super::Hub;
 use super::client::{Client, Flow};
-use super::keys::{KeyKind, TRANSIENT_MS};
+use super::keys::{KeyKind, Origin, TRANSIENT_MS};
 use super::log::Meta;
 use super::masks::{Mask, TeamId};
+use super::watch::watch_remove;
 use crate::client::{ClientId, Peer};
 use crate::now::{Now, millis};
 use crate::reason::{CloseReason, Reason, RefuseReason};
@@ -60,7 +61,8 @@ impl Hub {
         }
         let client = self.clients.remove(client.slot());
         self.stats.connections_closed.add(reason, 1);
-        self.forfeit(&client);
+        self.settle_held(Some(&client));
+        let unread = self.forfeit(&client);
         if client.is_behind {
             self.behind -= 1;
         }
@@ -76,13 +78,16 @@ impl Hub {
         let audience = self.teams.reaches(client.team);
         for uid in &client.uids {
             let kind = self.contacts.get(uid).map(|contact| contact.kind.clone());
-            self.contacts.release(uid, client.id);
+            if self.contacts.release(uid, client.id).is_some() {
+                self.know_left(now, uid);
+            }
             // Those whom somebody else still tells of the uid need not hear that it has gone.
             let lost = audience.without(self.reach_of(uid));
             if let Some(kind) = kind.filter(|_| lost != Mask::NONE) {
                 self.announce_gone(now, client.team, lost, uid, &kind);
             }
         }
+        self.hold_unread(now, &client, unread);
         self.teams.leave(client.team);
         if self.clients.is_empty() {
             self.clients.shrink_to_fit();
@@ -195,8 +200,10 @@ impl Hub {
         let notice = build::disconnect_notice(&event_uid, uid, kind, now.unix_ms).to_xml();
         // The newest word of the uid: who lags gets it, unless the uid is back by then.
         let key = self.log.keys.find(scope, uid);
-        let key = key.unwrap_or_else(|| self.log.keys.insert(scope, uid));
+        let key = key
+            .unwrap_or_else(|| self.log.keys.insert(scope, uid, Origin::server(&self.none, now)));
         if let Some(slot) = self.log.keys.get_mut(key) {
+            watch_remove(&mut self.watch, &self.teams, slot);
             slot.kind = KeyKind::Transient;
             slot.until_ms = now.mono_ms + TRANSIENT_MS;
             slot.time_ms = None;

@@ -27,6 +27,13 @@ pub(crate) struct Report<'a> {
     pub(crate) role: &'a str,
 }
 
+/// What a report has changed: the callsign, the team, or who speaks for the uid.
+pub(crate) struct Reported {
+    pub(crate) uid: Arc<str>,
+    /// The connection did not speak for it before.
+    pub(crate) is_new: bool,
+}
+
 #[derive(Default)]
 pub(crate) struct Contacts {
     by_uid: HashMap<Arc<str>, Contact>,
@@ -64,17 +71,17 @@ impl Contacts {
         members.flat_map(|contact| contact.owners.iter().copied())
     }
 
-    /// Updates or adds the contact. Returns its uid when the connection did not speak for it
-    /// before.
+    /// Updates or adds the contact. `None` when it is as it was.
     pub(crate) fn report(
         &mut self,
         from: ClientId,
         now_ms: u64,
         report: &Report<'_>,
-    ) -> Option<Arc<str>> {
+    ) -> Option<Reported> {
         if let Some(contact) = self.by_uid.get_mut(report.uid) {
             contact.last_seen_ms = now_ms;
             // A report without a team does not leave it.
+            let changes_team = !report.team.is_empty() && *contact.team != *report.team;
             if !report.team.is_empty() {
                 update(&mut contact.team, report.team);
                 update(&mut contact.role, report.role);
@@ -89,7 +96,7 @@ impl Contacts {
             };
             let renamed = (*contact.callsign != *report.callsign)
                 .then(|| std::mem::replace(&mut contact.callsign, report.callsign.into()));
-            if renamed.is_none() && !is_new {
+            if renamed.is_none() && !is_new && !changes_team {
                 return None;
             }
             let (uid, _) = self.by_uid.get_key_value(report.uid)?;
@@ -98,7 +105,7 @@ impl Contacts {
                 self.unlist(&old, &uid);
                 self.by_callsign.entry(report.callsign.into()).or_default().insert(uid.clone());
             }
-            return is_new.then_some(uid);
+            return Some(Reported { uid, is_new });
         }
         let uid: Arc<str> = report.uid.into();
         let callsign: Arc<str> = report.callsign.into();
@@ -113,7 +120,7 @@ impl Contacts {
             last_seen_ms: now_ms,
         };
         self.by_uid.insert(uid.clone(), contact);
-        Some(uid)
+        Some(Reported { uid, is_new: true })
     }
 
     /// The connection no longer speaks for `uid`. Returns the contact when nobody else does.
@@ -162,6 +169,7 @@ mod tests {
     fn a_renamed_client_is_found_by_its_new_callsign_only() {
         let mut contacts = Contacts::default();
         assert!(contacts.report(ClientId(1), 0, &report("A", "OLD")).is_some());
+        assert!(contacts.report(ClientId(1), 1, &report("A", "NEW")).is_some_and(|it| !it.is_new));
         assert!(contacts.report(ClientId(1), 1, &report("A", "NEW")).is_none());
         assert_eq!(contacts.with_callsign("OLD").count(), 0);
         assert_eq!(contacts.with_callsign("NEW").collect::<Vec<_>>(), [ClientId(1)]);
@@ -170,7 +178,7 @@ mod tests {
     #[test]
     fn a_uid_stays_until_its_last_connection_lets_go() {
         let mut contacts = Contacts::default();
-        let uid = contacts.report(ClientId(1), 0, &report("A", "ALPHA")).unwrap();
+        let uid = contacts.report(ClientId(1), 0, &report("A", "ALPHA")).unwrap().uid;
         assert!(contacts.report(ClientId(2), 1, &report("A", "ALPHA")).is_some());
         assert_eq!(contacts.owners("A"), [ClientId(1), ClientId(2)]);
         assert!(contacts.release(&uid, ClientId(1)).is_none());

@@ -6,6 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use cot_core::{CotTime, Header};
 
+use super::keys::Origin;
 use super::log::{Edit, Meta};
 use super::masks::{Mask, TeamId};
 use crate::now::Now;
@@ -25,6 +26,7 @@ pub(crate) struct Alert {
     start: Option<Range<usize>>,
     stale: Range<usize>,
     pub(crate) meta: Meta,
+    pub(crate) origin: Origin,
     pub(crate) next_ms: u64,
     pub(crate) until_ms: u64,
 }
@@ -40,6 +42,7 @@ impl Alert {
         header: &Header<'_>,
         scope: TeamId,
         meta: Meta,
+        origin: Origin,
         next_ms: u64,
         until_ms: u64,
     ) -> Self {
@@ -51,6 +54,7 @@ impl Alert {
             start: header.start_range(),
             stale: header.stale_range(),
             meta,
+            origin,
             next_ms,
             until_ms,
         }
@@ -90,6 +94,13 @@ impl Alerts {
         let has_room = self.active.len() < max && of_sender.count() < MAX_OF_SENDER;
         if has_room || self.active.contains_key(&key) {
             self.active.insert(key, alert);
+        }
+    }
+
+    /// Puts in an alert from before a restart, whoever its sender was.
+    pub(crate) fn restore(&mut self, alert: Alert, max: usize) {
+        if self.active.len() < max {
+            self.active.insert((alert.scope.index(), alert.uid.clone()), alert);
         }
     }
 

@@ -7,6 +7,8 @@ use slab::Slab;
 
 use super::log::Seq;
 use super::masks::TeamId;
+use crate::now::Now;
+use crate::observe::Audience;
 
 /// How long something without validity counts as the newest of its uid, for clients that lag.
 pub(crate) const TRANSIENT_MS: u64 = 60_000;
@@ -31,7 +33,7 @@ pub(crate) enum KeyKind {
 
 pub(crate) struct Key {
     pub(crate) uid: Arc<str>,
-    scope: usize,
+    pub(crate) scope: TeamId,
     /// Seq of the newest event.
     pub(crate) newest: Seq,
     pub(crate) kind: KeyKind,
@@ -39,6 +41,38 @@ pub(crate) struct Key {
     pub(crate) until_ms: u64,
     /// The event's own `time`, if it could be read.
     pub(crate) time_ms: Option<i64>,
+    pub(crate) origin: Origin,
+}
+
+/// Where the newest event of a uid came from: what a restart has to know besides the event.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    /// The uid of its connection; empty if that had none.
+    pub(crate) sender: Arc<str>,
+    /// The team that its connection had named; empty without one.
+    pub(crate) team: Arc<str>,
+    pub(crate) audience: Audience,
+    /// When it was received, on the monotonic clock; before a restart that is negative.
+    pub(crate) received_ms: i64,
+}
+
+impl Origin {
+    /// Something of the server itself.
+    pub(crate) fn server(none: &Arc<str>, now: Now) -> Self {
+        Self {
+            sender: none.clone(),
+            team: none.clone(),
+            audience: Audience::Reach,
+            received_ms: now.signed_ms(),
+        }
+    }
+}
+
+impl KeyKind {
+    /// Whether newcomers are told, so that a restart has to remember it.
+    pub(crate) fn is_lasting(self) -> bool {
+        self != Self::Transient
+    }
 }
 
 /// The table of uids. Scopes keep the uids of isolated teams apart, so that one team cannot
@@ -75,37 +109,45 @@ impl Keys {
     }
 
     /// Adds a uid that is not in the table.
-    pub(crate) fn insert(&mut self, scope: TeamId, uid: &str) -> KeyId {
+    pub(crate) fn insert(&mut self, scope: TeamId, uid: &str, origin: Origin) -> KeyId {
         let uid: Arc<str> = uid.into();
-        let scope = scope.index();
-        if self.by_scope.len() <= scope {
-            self.by_scope.resize_with(scope + 1, HashMap::new);
+        let index = scope.index();
+        if self.by_scope.len() <= index {
+            self.by_scope.resize_with(index + 1, HashMap::new);
         }
         let key = Key {
             uid: uid.clone(),
             scope,
             newest: 0,
-            kind: KeyKind::Item,
+            kind: KeyKind::Transient,
             until_ms: 0,
             time_ms: None,
+            origin,
         };
         let id = KeyId(u32::try_from(self.slab.insert(key)).unwrap_or(u32::MAX));
-        if let Some(map) = self.by_scope.get_mut(scope) {
+        if let Some(map) = self.by_scope.get_mut(index) {
             map.insert(uid, id);
         }
         id
     }
 
-    /// Forgets a uid and returns the seq of its newest event.
-    pub(crate) fn remove(&mut self, key: KeyId) -> Option<Seq> {
+    /// Forgets a uid.
+    pub(crate) fn remove(&mut self, key: KeyId) -> Option<Key> {
         let key = self.slab.try_remove(key.0 as usize)?;
-        if let Some(map) = self.by_scope.get_mut(key.scope) {
+        if let Some(map) = self.by_scope.get_mut(key.scope.index()) {
             map.remove(&key.uid);
             if map.is_empty() && map.capacity() > 64 {
                 map.shrink_to_fit();
             }
         }
-        Some(key.newest)
+        Some(key)
+    }
+
+    /// The first uid at or behind a place in the table, and its place.
+    pub(crate) fn at_or_after(&self, place: usize) -> Option<(usize, &Key)> {
+        // Places are few more than uids: those that leave make room for those that come.
+        let places = place..self.slab.capacity();
+        places.into_iter().find_map(|at| self.slab.get(at).map(|key| (at, key)))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (KeyId, &Key)> {

@@ -25,6 +25,9 @@ pub(crate) const BLOCK: usize = 64 << 10;
 /// Place of an event in the log. Starts at 1; never reused.
 pub(crate) type Seq = u64;
 
+/// Places beyond this are not taken from a picture that is restored: there would be none left.
+const MAX_SEQ: Seq = 1 << 62;
+
 /// Who an event is for, and what it is to the log.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Meta {
@@ -146,6 +149,45 @@ impl Log {
         self.open_pos = self.end_pos;
     }
 
+    /// Position behind the last byte.
+    pub(crate) fn end_pos(&self) -> u64 {
+        self.end_pos
+    }
+
+    /// The event at `seq`, if it is still there and sealed. Shares the memory of its block.
+    pub(crate) fn event(&self, seq: Seq) -> Option<Bytes> {
+        let Some(at) = seq.checked_sub(self.first) else {
+            return self.kept.get(&seq).map(|kept| kept.bytes.clone());
+        };
+        let entry = self.entries.get(usize::try_from(at).ok()?)?;
+        let block = self.blocks_from(seq).next()?;
+        let start = usize::try_from(entry.pos.checked_sub(block.pos)?).ok()?;
+        let end = start.checked_add(entry.len as usize)?;
+        (end <= block.bytes.len()).then(|| block.bytes.slice(start..end))
+    }
+
+    /// Who the event at `seq` is for, if it is still there.
+    pub(crate) fn meta(&self, seq: Seq) -> Option<Meta> {
+        match seq.checked_sub(self.first) {
+            Some(at) => self.entries.get(usize::try_from(at).ok()?).map(|entry| entry.meta),
+            None => self.kept.get(&seq).map(|kept| kept.meta),
+        }
+    }
+
+    /// Puts in an event from before a restart, at its old place; what comes from now on comes
+    /// behind it. `false` when the place is taken, or something else has come already.
+    pub(crate) fn restore(&mut self, seq: Seq, bytes: Bytes, meta: Meta) -> bool {
+        let is_fresh = self.entries.is_empty() && self.open.is_empty();
+        if !is_fresh || seq == 0 || seq >= MAX_SEQ || self.kept.contains_key(&seq) {
+            return false;
+        }
+        self.first = self.first.max(seq + 1);
+        self.open_first = self.first;
+        self.state_bytes += bytes.len();
+        self.kept.insert(seq, Kept { bytes, meta, is_pinned: false });
+        true
+    }
+
     /// The tail's entries from `seq` on, with their seqs.
     pub(crate) fn entries_from(&self, seq: Seq) -> impl Iterator<Item = (Seq, &Entry)> {
         let seq = seq.max(self.first);
@@ -216,13 +258,13 @@ impl Log {
         meta.key.is_some_and(|key| self.keys.newest(key) == seq)
     }
 
-    /// `clients` in ascending order.
     /// Whether the event is an alert that has not been cancelled.
     pub(crate) fn is_alert(&self, meta: &Meta) -> bool {
         let kind = meta.key.and_then(|key| self.keys.get(key)).map(|key| key.kind);
         kind == Some(KeyKind::Emergency)
     }
 
+    /// Adds a list of recipients, in ascending order.
     pub(crate) fn add_list(&mut self, clients: Box<[ClientId]>) -> ListId {
         debug_assert!(clients.is_sorted(), "{clients:?}");
         ListId(u32::try_from(self.lists.insert(clients)).unwrap_or(u32::MAX))
@@ -253,7 +295,7 @@ pub(crate) struct Edit<'a> {
     pub(crate) text: &'a [u8],
 }
 
-fn splice(event: &[u8], edits: &[Edit<'_>], out: &mut BytesMut) {
+pub(crate) fn splice(event: &[u8], edits: &[Edit<'_>], out: &mut BytesMut) {
     let mut from = 0;
     for edit in edits {
         out.extend_from_slice(event.get(from..edit.range.start).unwrap_or_default());

@@ -1,6 +1,7 @@
 //! Teams as bits, so that the policy is one `and` at delivery.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::teams::TeamPolicy;
 
@@ -45,7 +46,7 @@ const MAX_TEAMS: usize = 64;
 const MAX_NAME: usize = 256;
 
 struct Slot {
-    name: Box<str>,
+    name: Arc<str>,
     /// Named by a rule: events from before its first client are for it too.
     is_fixed: bool,
     clients: usize,
@@ -57,12 +58,14 @@ struct Slot {
 pub(crate) struct Teams {
     policy: TeamPolicy,
     slots: Vec<Slot>,
-    by_name: HashMap<Box<str>, TeamId>,
+    by_name: HashMap<Arc<str>, TeamId>,
+    none: Arc<str>,
 }
 
 impl Teams {
     pub(crate) fn new(policy: TeamPolicy) -> Self {
-        let mut teams = Self { policy, slots: Vec::new(), by_name: HashMap::new() };
+        let mut teams =
+            Self { policy, slots: Vec::new(), by_name: HashMap::new(), none: Arc::from("") };
         teams.push("");
         let named: Vec<_> = teams.policy.named().map(str::to_owned).collect();
         for name in named {
@@ -81,7 +84,7 @@ impl Teams {
     /// The team of a client that named `name` (empty: none). `is_reusable` says whether no event
     /// that is still kept carries this bit; it is asked only when the table is full.
     pub(crate) fn intern(&mut self, name: &str, is_reusable: impl Fn(Mask) -> bool) -> TeamId {
-        let name = if name.is_empty() { self.policy.default_team().unwrap_or("") } else { name };
+        let name = self.effective(name);
         if let Some(&id) = self.by_name.get(name) {
             return id;
         }
@@ -117,6 +120,41 @@ impl Teams {
             return Mask::ALL;
         }
         self.slots.get(team.index()).map_or(Mask::NONE, |slot| slot.reaches)
+    }
+
+    /// Who receives what a team of this name sends, also when nobody of it is here. Empty: those
+    /// who named none.
+    pub(crate) fn reach_of(&self, name: &str) -> Mask {
+        let name = self.effective(name);
+        if self.is_open() {
+            return Mask::ALL;
+        }
+        if let Some(&id) = self.by_name.get(name) {
+            return self.reaches(id);
+        }
+        if self.policy.permits_all(name) {
+            return Mask::ALL;
+        }
+        let permitted = self.slots.iter().enumerate();
+        let permitted = permitted.filter(|(_, slot)| self.policy.permits(name, &slot.name));
+        permitted.fold(Mask::NONE, |mask, (at, _)| Mask(mask.0 | bit(at).0))
+    }
+
+    /// Whether members of `to` receive what a team named `from` sends, whoever is here.
+    pub(crate) fn permits(&self, from: &str, to: &str) -> bool {
+        self.policy.permits(self.effective(from), self.effective(to))
+    }
+
+    /// The name of a scope: empty on an open server.
+    pub(crate) fn scope_name(&self, scope: TeamId) -> Arc<str> {
+        match self.slots.get(scope.index()) {
+            Some(slot) if !self.is_open() => slot.name.clone(),
+            _ => self.none.clone(),
+        }
+    }
+
+    fn effective<'a>(&'a self, name: &'a str) -> &'a str {
+        if name.is_empty() { self.policy.default_team().unwrap_or("") } else { name }
     }
 
     /// The audience of a server event for one named team.

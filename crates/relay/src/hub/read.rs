@@ -3,6 +3,7 @@
 use bytes::{Buf, Bytes};
 
 use super::Hub;
+use super::admit::SERVER;
 use super::client::{Blocked, Client, Flow};
 use super::keys::KeyKind;
 use super::log::{Entry, Log, Meta, Seq};
@@ -282,8 +283,10 @@ impl Hub {
         self.stats.replayed += replayed;
     }
 
-    /// Counts everything `client` has not read as lost with it.
-    pub(super) fn forfeit(&mut self, client: &Client) {
+    /// Counts everything `client` has not read as lost with it. Returns what of it was for this
+    /// client among few, each with its bytes.
+    pub(super) fn forfeit(&mut self, client: &Client) -> Vec<(Meta, Bytes)> {
+        self.log.seal();
         let from =
             if client.flow == Flow::Idle { client.cursor.max(self.settled) } else { client.cursor };
         let log = &self.log;
@@ -291,15 +294,32 @@ impl Hub {
         let tail = log.entries_from(from).map(|(seq, entry)| (seq, entry.meta));
         let (mut closed, mut superseded) =
             (u64::from(!client.rest.is_empty() && client.rest_counts), 0);
+        let holds = !self.config.hold_age.is_zero() && !client.uids.is_empty();
+        let mut unread = Vec::new();
+        let mut keep = |seq, meta: Meta| {
+            if holds && meta.list.is_some() && meta.sender != SERVER {
+                unread.extend(log.event(seq).map(|event| (meta, Bytes::copy_from_slice(&event))));
+            }
+        };
+        if closed > 0
+            && let Some(seq) = client.cursor.checked_sub(1)
+            && let Some(meta) = log.meta(seq)
+        {
+            keep(seq, meta);
+        }
         for (seq, meta) in kept.chain(tail) {
             match pass(log, client, seq, &meta) {
-                Pass::Take { is_replay: false } => closed += 1,
+                Pass::Take { is_replay: false } => {
+                    closed += 1;
+                    keep(seq, meta);
+                }
                 Pass::Superseded => superseded += 1,
                 Pass::Take { is_replay: true } | Pass::Foreign => {}
             }
         }
         self.stats.dropped.add(DropReason::Closed, closed);
         self.stats.conflated += superseded;
+        unread
     }
 }
 

@@ -14,6 +14,8 @@ impl Hub {
             state_events: self.log.keys.len() as u64,
             state_bytes: self.log.state_bytes as u64,
             emergencies: self.alerts.len() as u64,
+            held_events: self.roster.held_events() as u64,
+            held_bytes: self.roster.held_bytes() as u64,
             log_bytes: self.log.tail_bytes() as u64,
             ..self.stats.clone()
         }

@@ -4,10 +4,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use cot_core::{ChatRef, Dest, Header};
 
 use super::contacts::Contacts;
+use super::roster::Roster;
 use crate::client::ClientId;
 use crate::reason::DropReason;
 
@@ -22,6 +24,14 @@ pub(crate) enum Verdict {
     Nobody(DropReason),
     /// The server itself.
     Control(Control),
+}
+
+/// The decision, and who else was meant.
+#[derive(Debug)]
+pub(crate) struct Decision {
+    pub(crate) verdict: Verdict,
+    /// Uids of addressees who have been here and are away, each once.
+    pub(crate) absent: Vec<Arc<str>>,
 }
 
 /// A message from a client to the server.
@@ -51,25 +61,37 @@ pub(crate) enum Kind {
 }
 
 /// Decides for one valid event from `from`.
-pub(crate) fn decide(header: &Header<'_>, from: ClientId, contacts: &Contacts) -> Verdict {
+pub(crate) fn decide(
+    header: &Header<'_>,
+    from: ClientId,
+    contacts: &Contacts,
+    roster: &Roster,
+) -> Decision {
     if let Some(control) = control(header) {
-        return Verdict::Control(control);
+        return Verdict::Control(control).into();
     }
     let mut addressed = Addressed::default();
     for dest in header.dests() {
         match dest {
-            Dest::Callsign(name) if name.eq_str("All Streaming") => return Verdict::Broadcast,
+            Dest::Callsign(name) if name.eq_str("All Streaming") => {
+                return Verdict::Broadcast.into();
+            }
             Dest::Callsign(name) => {
                 let name = name.to_cow();
                 // Naming somebody a thousand times must not cost a thousand times as much.
                 if addressed.callsigns.insert(name.clone()) {
+                    let before = addressed.to.len();
                     addressed.add(contacts.with_callsign(&name));
+                    if addressed.to.len() == before {
+                        addressed.absent.extend(roster.away_with_callsign(&name).cloned());
+                    }
                 }
             }
             Dest::Uid(uid) => {
                 let uid = uid.to_cow();
                 if addressed.uids.insert(uid.clone()) {
                     addressed.add(contacts.owners(&uid).iter().copied());
+                    addressed.absent.extend(roster.away(&uid));
                 }
             }
             Dest::Mission(_) | Dest::MissionGuid(_) | Dest::Group(_) | Dest::Publish(_) => {
@@ -81,9 +103,10 @@ pub(crate) fn decide(header: &Header<'_>, from: ClientId, contacts: &Contacts) -
         }
     }
     if !addressed.any && header.kind().starts_with("b-t-f") {
-        chat_addressees(header, from, contacts, &mut addressed);
+        chat_addressees(header, from, contacts, roster, &mut addressed);
     }
-    addressed.verdict(from)
+    let absent = std::mem::take(&mut addressed.absent).into_iter().collect();
+    Decision { verdict: addressed.verdict(from), absent }
 }
 
 /// How the log treats a relayed event.
@@ -143,6 +166,13 @@ struct Addressed<'a> {
     any: bool,
     unserved: bool,
     to: Vec<ClientId>,
+    absent: BTreeSet<Arc<str>>,
+}
+
+impl From<Verdict> for Decision {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, absent: Vec::new() }
+    }
 }
 
 impl Addressed<'_> {
@@ -174,6 +204,7 @@ fn chat_addressees(
     header: &Header<'_>,
     from: ClientId,
     contacts: &Contacts,
+    roster: &Roster,
     to: &mut Addressed<'_>,
 ) {
     let is_receipt = header.kind() != "b-t-f";
@@ -186,6 +217,9 @@ fn chat_addressees(
         let owners = contacts.owners(uid);
         if !owners.is_empty() && !sender(owners) {
             to.add(owners.iter().copied());
+        } else if let Some(uid) = roster.away(uid) {
+            to.any = true;
+            to.absent.insert(uid);
         }
     };
     if let Some(id) = chat.id {

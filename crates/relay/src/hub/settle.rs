@@ -34,7 +34,7 @@ impl Pending {
         self.is_any = true;
     }
 
-    fn add(&mut self, meta: &Meta, list: &[ClientId]) {
+    pub(super) fn add(&mut self, meta: &Meta, list: &[ClientId]) {
         self.is_any = true;
         if meta.list.is_some() {
             self.listed.extend_from_slice(list);
@@ -70,6 +70,7 @@ impl Hub {
             return;
         }
         self.log.seal();
+        self.watch.settle(&self.log);
         let mut listed = std::mem::take(&mut self.pending.listed);
         for id in listed.drain(..) {
             self.wake(id);
@@ -192,8 +193,11 @@ impl Hub {
 
     /// Forgets a uid; `reason` is why those who lag lose its event, `None` that it was replaced.
     pub(super) fn forget_key(&mut self, key: KeyId, reason: Option<DropReason>) {
-        if let Some(newest) = self.log.keys.remove(key) {
-            self.discard(newest, reason);
+        if let Some(key) = self.log.keys.remove(key) {
+            if reason != Some(DropReason::Stale) {
+                self.watch_remove(&key);
+            }
+            self.discard(key.newest, reason);
         }
     }
 

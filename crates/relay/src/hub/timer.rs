@@ -20,8 +20,10 @@ impl Hub {
     /// milliseconds. `None` when nothing will happen by itself.
     pub fn poll_timeout(&self) -> Option<u64> {
         let hold = self.holds.front().map(|&(until_ms, _)| until_ms);
-        let is_quiet =
-            self.clients.is_empty() && self.log.keys.len() == 0 && self.alerts.len() == 0;
+        let is_quiet = self.clients.is_empty()
+            && self.log.keys.len() == 0
+            && self.alerts.len() == 0
+            && self.roster.is_empty();
         let tick = (!is_quiet).then_some(self.next_tick_ms);
         hold.into_iter().chain(tick).min()
     }
@@ -41,6 +43,8 @@ impl Hub {
         self.next_tick_ms = now.mono_ms + TICK_MS;
         self.repeat_alerts(now);
         self.expire(now.mono_ms);
+        self.settle_held(None);
+        self.expire_held(now);
         self.check_clients(now.mono_ms);
         let unread = self.oldest_unread();
         self.prune(unread);
@@ -105,7 +109,9 @@ impl Hub {
             alert.refreshed(now, |event, edits| {
                 let name = alert_key(&alert.uid);
                 let key = self.log.keys.find(alert.scope, &name);
-                let key = key.unwrap_or_else(|| self.log.keys.insert(alert.scope, &name));
+                let key = key.unwrap_or_else(|| {
+                    self.log.keys.insert(alert.scope, &name, alert.origin.clone())
+                });
                 if let Some(slot) = self.log.keys.get_mut(key) {
                     (slot.kind, slot.until_ms) = (KeyKind::Emergency, alert.until_ms);
                 }

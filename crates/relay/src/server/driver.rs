@@ -17,6 +17,8 @@ pub(super) struct Shell {
     connections: Vec<Option<Slot>>,
     pub(super) is_turn_due: bool,
     pub(super) has_ended: bool,
+    /// Whether somebody is told of what happens.
+    pub(super) is_observed: bool,
     /// When a peer's mistake was last logged above debug level.
     logged_ms: Option<u64>,
 }
@@ -41,7 +43,14 @@ pub(super) struct Notice {
 
 impl Shell {
     pub(super) fn new(hub: Hub) -> Self {
-        Self { hub, connections: Vec::new(), is_turn_due: false, has_ended: false, logged_ms: None }
+        Self {
+            hub,
+            connections: Vec::new(),
+            is_turn_due: false,
+            has_ended: false,
+            is_observed: false,
+            logged_ms: None,
+        }
     }
 
     /// Whether a peer's mistake may be logged for the operator now.
@@ -143,7 +152,7 @@ impl Driver {
                 tokio::time::sleep(self.gather).await;
             }
             let now = self.shared.clock.now();
-            let next_ms = {
+            let (next_ms, is_observed) = {
                 let mut shell = self.shared.shell();
                 if shell.has_ended {
                     return;
@@ -152,8 +161,11 @@ impl Driver {
                     shell.hub.handle_timeout(now);
                 }
                 shell.hand_out(&mut wake);
-                shell.hub.poll_timeout()
+                (shell.hub.poll_timeout(), shell.is_observed)
             };
+            if is_observed {
+                self.shared.report();
+            }
             wake.drain(..).for_each(Waker::wake);
             let wait_ms = next_ms.map_or(60_000, |at| at.saturating_sub(now.mono_ms));
             let deadline = Instant::now() + Duration::from_millis(wait_ms);
