@@ -46,7 +46,7 @@ pub enum DumpFormat {
 /// One event to be recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DumpEvent<'a> {
-    /// When it was received: milliseconds since 1970-01-01 UTC, of the years 0 to 9999.
+    /// When it was received: milliseconds since 1970-01-01 UTC, of the years 0 to 9998.
     pub received_ms: i64,
     /// Uid of the client that sent it; empty when it has not said.
     pub sender: &'a str,

@@ -26,6 +26,13 @@ pub trait Fs: Send + Sync + 'static {
     /// otherwise.
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn FsFile>>;
 
+    /// Opens a file for writing at its end.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](io::ErrorKind::NotFound) when there is none; what the system says otherwise.
+    fn append(&self, path: &Path) -> io::Result<Box<dyn FsFile>>;
+
     /// Opens a file for reading from its start.
     ///
     /// # Errors

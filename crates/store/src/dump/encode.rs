@@ -193,8 +193,8 @@ mod tests {
         xml.gap(&mut buf, 1, 2, "busy");
         let expected = concat!(
             r#"{"t":"1970-01-01T00:00:00.000Z","uid":"A","team":"Cyan","event":"<event\n/>","#,
-            "\"sum\":\"SUM1\"}\n",
-            r#"{"t":"1970-01-01T00:00:00.001Z","gap":2,"why":"busy","sum":"SUM2"}"#,
+            "\"sum\":\"d0c6fc9b\"}\n",
+            r#"{"t":"1970-01-01T00:00:00.001Z","gap":2,"why":"busy","sum":"677b3558"}"#,
             "\n<event\n/>\n",
             "<!-- 1970-01-01T00:00:00.001Z gap: 2 events not recorded before this: busy -->\n",
         );

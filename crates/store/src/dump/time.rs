@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
-/// The years 0 to 9999, which are what four digits can say.
-const RANGE_MS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
+/// The years 0 to 9998: four digits, and a time that any zone can say.
+const RANGE_MS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_370_764_799_999;
 
 /// Writes times, and remembers the text of the last second: the next event is mostly of the same.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub(super) struct TimeWriter {
 }
 
 impl TimeWriter {
-    /// Appends `2026-11-22T10:15:00.123Z`. A time outside the years 0 to 9999 becomes the nearest.
+    /// Appends `2026-11-22T10:15:00.123Z`. A time outside the years 0 to 9998 becomes the nearest.
     pub(super) fn append(&mut self, buf: &mut Vec<u8>, ms: i64) {
         let ms = clamp(ms);
         let second = ms.div_euclid(1000);
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn times_out_of_range_become_the_nearest() {
         assert_eq!(text(i64::MIN), "0000-01-01T00:00:00.000Z");
-        assert_eq!(text(i64::MAX), "9999-12-31T23:59:59.999Z");
+        assert_eq!(text(i64::MAX), "9998-12-31T23:59:59.999Z");
     }
 
     #[test]

@@ -21,6 +21,12 @@ impl Fs for RealFs {
         Ok(Box::new(RealFile(options.open(path)?)))
     }
 
+    fn append(&self, path: &Path) -> io::Result<Box<dyn FsFile>> {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Box::new(RealFile(file)))
+    }
+
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
         Ok(Box::new(File::open(path)?))
     }
