@@ -47,11 +47,12 @@ impl BadRecord {
     #[must_use]
     pub const fn ends_file(&self) -> bool {
         match self.why {
-            Why::Broken(_) | Why::Foreign => true,
             // Behind an event without an end, others may be found again.
-            Why::Stream(FrameError::NestedEvent | FrameError::TooLong { .. }) => false,
-            Why::Stream(_) => true,
-            Why::Event(_) | Why::Line(_) | Why::Truncated => false,
+            Why::Stream(FrameError::NestedEvent | FrameError::TooLong { .. })
+            | Why::Event(_)
+            | Why::Line(_)
+            | Why::Truncated => false,
+            Why::Broken(_) | Why::Foreign | Why::Stream(_) => true,
         }
     }
 }

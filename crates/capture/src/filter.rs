@@ -71,9 +71,9 @@ impl Filter {
         }
         let own = header.group().and_then(|group| group.name);
         let own = own.map(|name| name.to_cow()).unwrap_or_default();
-        self.teams.iter().any(|team| {
-            team.eq_ignore_ascii_case(record.team()) || team.eq_ignore_ascii_case(&own)
-        })
+        self.teams
+            .iter()
+            .any(|team| team.eq_ignore_ascii_case(record.team()) || team.eq_ignore_ascii_case(&own))
     }
 }
 

@@ -11,9 +11,14 @@ pub const MAX_EVENT_BYTES: usize = 8 << 20;
 /// One per thread; it is passed to whatever reads an event's header.
 #[must_use]
 pub fn scanner() -> Scanner {
+    Scanner::new(limits())
+}
+
+/// The limits on an event of a capture.
+pub(crate) fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.event = MAX_EVENT_BYTES;
-    Scanner::new(limits)
+    limits
 }
 
 /// One event as it was received, when, and from whom.
@@ -124,7 +129,8 @@ pub enum Entry {
 mod tests {
     use super::*;
 
-    const EVENT: &str = "<event uid='A' type='a-f-G' time='' stale=''><point lat='1' lon='2'/></event>";
+    const EVENT: &str =
+        "<event uid='A' type='a-f-G' time='' stale=''><point lat='1' lon='2'/></event>";
 
     #[test]
     fn what_stands_around_an_event_is_cut_off() {

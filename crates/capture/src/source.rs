@@ -73,7 +73,9 @@ impl Source {
     ///
     /// When a file is not there or may not be read. What is wrong inside of a file comes up when it
     /// is read.
-    pub fn open<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Result<Self, CaptureError> {
+    pub fn open<P: Into<PathBuf>>(
+        paths: impl IntoIterator<Item = P>,
+    ) -> Result<Self, CaptureError> {
         let mut scanner = record::scanner();
         let mut files = Vec::new();
         for path in paths {
@@ -148,7 +150,9 @@ impl Reader {
         }
         .map_err(|error| bad(error, path))?;
         Ok(match source.format() {
-            DumpFormat::Json => Self::Dump(DumpReader::new(source).map_err(|error| bad(error, path))?),
+            DumpFormat::Json => {
+                Self::Dump(DumpReader::new(source).map_err(|error| bad(error, path))?)
+            }
             _ => Self::Stream(Box::new(Stream::new(source))),
         })
     }

@@ -110,7 +110,7 @@ impl Stats {
     pub fn report(&self) -> StatsReport {
         let kind = |(kind, count): (&str, &Count)| KindCount {
             kind: kind.to_owned(),
-            name: EventType::new(kind).describe().to_string(),
+            name: EventType::new(kind).describe(),
             count: *count,
         };
         let sender = |(uid, sender): (&str, &Sender)| SenderCount {
@@ -119,9 +119,11 @@ impl Stats {
             team: sender.team.clone(),
             count: sender.count,
         };
-        let team = |(name, count): (&str, &Count)| TeamCount { name: name.to_owned(), count: *count };
+        let team =
+            |(name, count): (&str, &Count)| TeamCount { name: name.to_owned(), count: *count };
         let time = |ms: Option<i64>| ms.map(|ms| CotTime::from_unix_millis(ms).to_string());
-        let span_ms = self.last_ms.zip(self.first_ms).map(|(last, first)| last.saturating_sub(first));
+        let span_ms =
+            self.last_ms.zip(self.first_ms).map(|(last, first)| last.saturating_sub(first));
         let span = span_ms.map(seconds).unwrap_or_default();
         StatsReport {
             total: self.total,
@@ -146,8 +148,7 @@ impl Stats {
         self.first_ms = Some(self.first_ms.map_or(received_ms, |first| first.min(received_ms)));
         self.last_ms = Some(self.last_ms.map_or(received_ms, |last| last.max(received_ms)));
         if let Some(previous) = self.previous_ms.replace(received_ms) {
-            self.longest_pause_ms =
-                self.longest_pause_ms.max(received_ms.saturating_sub(previous));
+            self.longest_pause_ms = self.longest_pause_ms.max(received_ms.saturating_sub(previous));
         }
         let second = received_ms.div_euclid(1_000);
         self.second = match self.second {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use cot_core::{Event, EventType, Header, Point};
 
-use crate::record::Record;
+use crate::record::{self, Record};
 
 /// Pause after which a track is cut, unless told otherwise: ten minutes.
 pub const DEFAULT_SPLIT: Duration = Duration::from_secs(600);
@@ -284,7 +284,7 @@ fn keep(slot: &mut String, text: &str) {
 }
 
 /// The point of a thing in the world that knows where it is.
-pub(crate) fn real_point(header: &Header<'_>) -> Option<Point> {
+fn real_point(header: &Header<'_>) -> Option<Point> {
     if !EventType::new(header.kind()).is_atom() {
         return None;
     }
@@ -310,14 +310,16 @@ fn motion(record: &Record) -> (f32, f32) {
     if !record.event().contains("<track") {
         return UNKNOWN;
     }
-    let Ok(event) = Event::from_xml(record.event().as_bytes()) else {
+    let event = Event::from_xml_within(record.event().as_bytes(), &record::limits());
+    let Ok(event) = event else {
         return UNKNOWN;
     };
     let Some(track) = event.detail().track() else {
         return UNKNOWN;
     };
     #[expect(clippy::cast_possible_truncation, reason = "seven digits of a course or a speed")]
-    let finite = |value: Option<f64>| value.filter(|v| v.is_finite()).map_or(f32::NAN, |v| v as f32);
+    let finite =
+        |value: Option<f64>| value.filter(|v| v.is_finite()).map_or(f32::NAN, |v| v as f32);
     let course = finite(track.course.filter(|course| course.abs() < 3_600.0)).rem_euclid(360.0);
     // Negative and absurd speeds stand for "unknown".
     let speed = finite(track.speed.filter(|speed| (0.0..100_000.0).contains(speed)));

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
 
 use cot_core::{Deframer, Item, Scanner};
+use memchr::memmem;
 use store::dump::DumpSource;
 
 use self::cutter::Cutter;
@@ -30,6 +31,8 @@ pub(super) struct Stream {
     /// What was found and not given out yet. Bounded by what one chunk can complete, and by
     /// [`MAX_HELD`].
     found: VecDeque<Result<Entry, BadRecord>>,
+    /// The bytes that are cut next.
+    buf: Vec<u8>,
     /// Bytes that were cut, uncompressed.
     cut_bytes: u64,
     /// The file has nothing more.
@@ -43,6 +46,7 @@ impl Stream {
             deframer: Deframer::new(),
             cutter: Cutter::default(),
             found: VecDeque::new(),
+            buf: Vec::with_capacity(CHUNK_BYTES),
             cut_bytes: 0,
             is_over: false,
         }
@@ -78,17 +82,19 @@ impl Stream {
             return Ok(());
         }
         let is_note = chunk.starts_with(b"<!--") && self.deframer.pending() == 0;
-        let mut bytes = Vec::new();
+        let mut bytes = std::mem::take(&mut self.buf);
+        bytes.clear();
         if is_note {
             self.source.by_ref().take(MAX_NOTE_BYTES).read_until(b'\n', &mut bytes)?;
             self.found.extend(gap(&bytes).map(|gap| Ok(Entry::Gap(gap))));
         } else {
             // Up to the next line that may be a note, so that it begins a chunk.
-            let note = chunk.windows(5).position(|window| window == b"\n<!--");
-            bytes.extend_from_slice(chunk.get(..note.map_or(chunk.len(), |at| at + 1)).unwrap_or(chunk));
+            let len = memmem::find(chunk, b"\n<!--").map_or(chunk.len(), |at| at + 1);
+            bytes.extend_from_slice(chunk.get(..len).unwrap_or(chunk));
             self.source.consume(bytes.len());
         }
         self.cut(&bytes, scanner);
+        self.buf = bytes;
         Ok(())
     }
 

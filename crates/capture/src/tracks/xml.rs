@@ -46,8 +46,6 @@ impl<'a> Xml<'a> {
 /// The text with a mark in place of what XML cannot hold. A team comes from the capture itself, not
 /// from an event, so it may be any text.
 fn allowed(text: &str) -> Cow<'_, str> {
-    let is_bad = |c: char| {
-        matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
-    };
+    let is_bad = |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
     if text.contains(is_bad) { text.replace(is_bad, "\u{fffd}").into() } else { text.into() }
 }

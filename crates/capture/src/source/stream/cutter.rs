@@ -74,10 +74,11 @@ impl Cutter {
         let is_own = header.uid().eq_str(sender);
         let fits = sender.len() <= MAX_NAME_BYTES && team.len() <= MAX_NAME_BYTES;
         if is_own && fits {
+            let has_room = self.teams.len() < MAX_SENDERS;
             match self.teams.get_mut(sender) {
                 Some(known) if *known == team => {}
                 Some(known) => known.replace_range(.., &team),
-                None if self.teams.len() < MAX_SENDERS => {
+                None if has_room => {
                     self.teams.insert(sender.to_owned(), team.clone().into_owned());
                 }
                 None => {}
