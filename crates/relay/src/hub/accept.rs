@@ -334,15 +334,11 @@ impl Hub {
         if is_public {
             meta.key = self.key_for(now, header, scope, kind, &origin);
         }
-        let is_changed = list.is_some() || self.config.flow_tag.is_some();
-        let seq = if is_changed {
-            let relayed = self.as_relayed(now, header, list.is_some());
-            self.append(&relayed, &[], meta)
-        } else {
-            self.append(header.bytes(), &[], meta)
-        };
+        let tag = self.flow_tag(now, header);
+        let edits = edits(header, list.is_some(), tag.as_ref());
+        let seq = self.append(header.bytes(), &edits, meta);
         if self.watch.what.events {
-            let original = is_changed.then(|| Bytes::copy_from_slice(header.bytes()));
+            let original = (!edits.is_empty()).then(|| Bytes::copy_from_slice(header.bytes()));
             self.watch.accepted(now, &origin.sender, &origin.team, seq, original);
         }
 
@@ -441,6 +437,12 @@ impl Hub {
         self.append(event, edits, meta);
     }
 
+    /// The server's flow tag for an event: where it goes, and its text.
+    pub(super) fn flow_tag(&self, now: Now, header: &Header<'_>) -> Option<(usize, String)> {
+        let name = flow_tag_name(self.config.flow_tag.as_ref()?);
+        flow_tag_edit(header, &name, now.unix_ms)
+    }
+
     /// Tells the sender of a chat that nobody was there to get it.
     pub(super) fn return_undelivered(&mut self, to: ClientId, header: &Header<'_>) {
         if header.bytes().len() + 2 > self.config.max_relayed_event {
@@ -466,6 +468,23 @@ pub(super) fn alert_key(uid: &str) -> String {
     format!("{uid}{ALERT_SUFFIX}")
 }
 
+/// What is changed in an event on its way to others, in ascending order.
+pub(super) fn edits<'a>(
+    header: &Header<'_>,
+    is_directed: bool,
+    flow_tag: Option<&'a (usize, String)>,
+) -> Vec<Edit<'a>> {
+    let mut edits = Vec::new();
+    if is_directed {
+        edits.extend(header.marti_ranges().map(|range| Edit { range, text: b"".as_slice() }));
+    }
+    if let Some((at, text)) = flow_tag {
+        edits.push(Edit { range: *at..*at, text: text.as_bytes() });
+        edits.sort_by_key(|edit| edit.range.start);
+    }
+    edits
+}
+
 /// How long an event is valid, by its own clock, whatever that shows: `stale - time`.
 fn validity_ms(header: &Header<'_>) -> u64 {
     let span = header.stale_ms().zip(header.time_ms().or_else(|| header.start_ms()));
@@ -476,16 +495,12 @@ fn cow(text: Option<Text<'_>>) -> std::borrow::Cow<'_, str> {
     text.map(Text::to_cow).unwrap_or_default()
 }
 
-pub(super) fn flow_tag_name(server: &str) -> String {
+fn flow_tag_name(server: &str) -> String {
     format!("TinyCoT-{server}")
 }
 
 /// Where the server's flow tag goes, and its text. `None` for an event without a detail.
-pub(super) fn flow_tag_edit(
-    header: &Header<'_>,
-    name: &str,
-    unix_ms: i64,
-) -> Option<(usize, String)> {
+fn flow_tag_edit(header: &Header<'_>, name: &str, unix_ms: i64) -> Option<(usize, String)> {
     let time = cot_core::CotTime::from_unix_millis(unix_ms);
     if let Some(tags) = header.flow_tags() {
         let at = tags.range.start + "<_flow-tags_".len();

@@ -6,9 +6,10 @@ use bytes::{Bytes, BytesMut};
 use cot_core::{Header, Scanner};
 
 use super::Hub;
+use super::accept::edits;
 use super::admit::SERVER;
 use super::client::{Client, Flow};
-use super::log::{Edit, Meta, Seq, splice};
+use super::log::{Meta, Seq, splice};
 use super::roster::{Bounds, Held, Known};
 use crate::client::ClientId;
 use crate::now::{Now, millis};
@@ -82,7 +83,7 @@ impl Hub {
             if !self.teams.permits(&team, &known.team) {
                 continue;
             }
-            let event = event.get_or_insert_with(|| self.as_relayed(now, header, true));
+            let event = event.get_or_insert_with(|| self.as_relayed(now, header));
             let held = Held {
                 uid: header.uid().to_cow().into(),
                 sender: sender.clone(),
@@ -198,33 +199,11 @@ impl Hub {
     }
 
     /// The event as others get it: with the server's flow tag, and without its destinations.
-    pub(super) fn as_relayed(&self, now: Now, header: &Header<'_>, is_directed: bool) -> Bytes {
+    fn as_relayed(&self, now: Now, header: &Header<'_>) -> Bytes {
+        let tag = self.flow_tag(now, header);
         let mut relayed = BytesMut::with_capacity(header.bytes().len());
-        self.with_edits(now, header, is_directed, |edits| {
-            splice(header.bytes(), edits, &mut relayed);
-        });
+        splice(header.bytes(), &edits(header, true, tag.as_ref()), &mut relayed);
         relayed.freeze()
-    }
-
-    /// Hands out what is changed in an event on its way, in ascending order.
-    pub(super) fn with_edits<R>(
-        &self,
-        now: Now,
-        header: &Header<'_>,
-        is_directed: bool,
-        take: impl FnOnce(&[Edit<'_>]) -> R,
-    ) -> R {
-        let tag = self.config.flow_tag.as_ref().map(|tag| super::accept::flow_tag_name(tag));
-        let tag = tag.and_then(|name| super::accept::flow_tag_edit(header, &name, now.unix_ms));
-        let mut edits = Vec::new();
-        if is_directed {
-            edits.extend(header.marti_ranges().map(|range| Edit { range, text: b"" }));
-        }
-        if let Some((at, text)) = &tag {
-            edits.push(Edit { range: *at..*at, text: text.as_bytes() });
-            edits.sort_by_key(|edit| edit.range.start);
-        }
-        take(&edits)
     }
 
     /// The uid and the team of a connection; empty ones if it has none, or is gone.

@@ -10,7 +10,8 @@
 use std::collections::BTreeMap;
 
 use cot_core::{Deframer, Item, Limits, Scanner};
-use relay::{Batch, ClientId, CloseReason, Hub, HubConfig, Now, Output, Peer};
+use relay::{Batch, ClientId, CloseReason, ExportCursor, Hub, HubConfig, Now, Output, Peer};
+use relay::{Record, RecordKey, Restored};
 
 /// 2026-01-01T00:00:00Z.
 pub const EPOCH_MS: i64 = 1_767_225_600_000;
@@ -145,6 +146,30 @@ impl Sim {
 
     pub fn closed(&self, client: ClientId) -> Option<CloseReason> {
         self.clients.get(&client).and_then(|client| client.closed)
+    }
+
+    /// The whole picture, by key.
+    pub fn picture(&mut self) -> BTreeMap<RecordKey, Record> {
+        let (mut cursor, mut picture) = (ExportCursor::default(), BTreeMap::new());
+        loop {
+            let records = self.hub.export(self.now, &mut cursor, 3);
+            if records.is_empty() {
+                return picture;
+            }
+            picture.extend(records.into_iter().map(|record| (record.key(), record)));
+        }
+    }
+
+    /// The server after a restart that took `ms`: its clients are gone, its picture is restored.
+    pub fn restarted(&mut self, ms: u64) -> (Self, Restored) {
+        let mut picture: Vec<_> = self.picture().into_values().collect();
+        // The order in which a store would hand them out.
+        picture.sort_by_key(|record| matches!(record, Record::Held(_)));
+        let mut sim = Self::new(self.hub.config().clone());
+        // A monotonic clock begins anew.
+        sim.now.unix_ms = self.now.unix_ms + i64::try_from(ms).expect("a short time");
+        let restored = sim.hub.restore(sim.now, picture);
+        (sim, restored)
     }
 
     /// Does what the hub asks for, as far as the far ends read.
