@@ -15,19 +15,30 @@
 //! `sum` is the CRC-32 of the bytes before `,"sum"`: a line that changed on its way is named instead
 //! of being believed. The whole format is in `docs/dump.md`.
 
+mod compress;
+mod config;
+mod current;
 mod encode;
 mod error;
 mod files;
 mod line;
 mod reader;
+mod recover;
+mod shelf;
 mod source;
+mod stats;
 mod time;
+mod writer;
 
+pub use compress::{Compressed, Finished, compress};
+pub use config::DumpConfig;
 pub use error::DumpError;
 pub use files::{DumpFile, list};
 pub use line::DumpLine;
 pub use reader::DumpReader;
 pub use source::DumpSource;
+pub use stats::{Dropped, DumpReport, DumpStats, GapReason};
+pub use writer::{DumpWriter, Pushed};
 
 /// Longest line that is written or read: 16 MiB.
 pub const MAX_LINE_BYTES: usize = 16 << 20;

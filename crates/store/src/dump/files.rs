@@ -38,7 +38,8 @@ impl DumpFile {
         };
         let (begun, number) = name.split_once('-')?;
         let begun_ms = time::parse_file_name_form(begun)?;
-        let is_number = number.len() >= 6 && number.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number =
+            (6..=12).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
         let number = number.parse().ok().filter(|_| is_number)?;
         Some(Self { path, number, begun_ms, bytes, format, is_compressed })
     }
