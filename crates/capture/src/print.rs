@@ -56,11 +56,15 @@ impl EventWriter {
                 out.extend_from_slice(if self.events == 0 { GEOJSON_BEGIN } else { b",\n" });
                 append(out, &feature);
             }
-            EventFormat::Json => match Event::from_xml(record.event().as_bytes()) {
-                Ok(event) => append(out, &envelope(record, &event)),
-                // What is longer than the typed model reads stays XML.
-                Err(_) => append_line(out, record, record.event()),
-            },
+            EventFormat::Json => {
+                let event = Event::from_xml_within(record.event().as_bytes(), &record::limits());
+                match event {
+                    Ok(event) => append_line(out, record, &event),
+                    // The two readers agree on what an event is; should they ever not, this is all
+                    // that is known of it.
+                    Err(_) => append_line(out, record, record.event()),
+                }
+            }
             EventFormat::Xml => out.extend_from_slice(record.event().as_bytes()),
         }
         if self.format != EventFormat::GeoJson {
