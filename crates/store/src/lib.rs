@@ -9,4 +9,8 @@ mod state;
 
 pub use error::StoreError;
 pub use fs::DirLock;
-pub use state::{Change, LoadReport, Loaded, StateStore};
+#[cfg(feature = "json")]
+pub use state::JsonState;
+pub use state::{
+    Change, LoadReport, Loaded, MAX_KEY_BYTES, MAX_VALUE_BYTES, MemoryState, StateStore,
+};
