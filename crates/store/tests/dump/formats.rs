@@ -70,7 +70,7 @@ fn real_events_read_back() {
         for path in entries.map(|entry| entry.unwrap().path()) {
             if path.is_dir() {
                 dirs.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "xml") {
+            } else if path.extension().is_some_and(|extension| extension == "cot") {
                 files.push(path);
             }
         }
