@@ -44,7 +44,7 @@ pub(super) fn recover(
     let next_number = found.last().map_or(0, |file| file.number).saturating_add(1);
     let current = resume(fs, config, now_ms, &mut found, &mut report);
     report.bytes -= report.torn_bytes;
-    let jobs = jobs(config, &found);
+    let jobs = jobs(fs, config, &found);
     let mut shelf = Shelf::new(found);
     jobs.into_iter().for_each(|job| shelf.push_job(job));
     Ok(Recovered { shelf, current, next_number, report })
@@ -56,13 +56,14 @@ fn is_unfinished(name: &str) -> bool {
 }
 
 /// The files that are to be compressed: those that had just been, too, of whatever the
-/// configuration says now.
-fn jobs(config: &DumpConfig, found: &[DumpFile]) -> Vec<Finished> {
+/// configuration says now. An unfinished line at the end stays out.
+fn jobs(fs: &impl Fs, config: &DumpConfig, found: &[DumpFile]) -> Vec<Finished> {
     let mut before = None;
     let mut jobs = Vec::new();
     for file in found {
         if !file.is_compressed && (config.compress || before == Some(file.number)) {
-            jobs.push(Finished { path: file.path.clone(), bytes: file.bytes });
+            let bytes = scan(fs, file).map_or(file.bytes, |scan| scan.whole_bytes);
+            jobs.push(Finished { path: file.path.clone(), bytes });
         }
         before = Some(file.number);
     }

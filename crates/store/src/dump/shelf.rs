@@ -16,6 +16,8 @@ pub(super) struct Shelf {
     jobs: VecDeque<Finished>,
     /// Jobs that failed, to be tried again after the next rotation.
     later: Vec<Finished>,
+    /// Files with an unfinished line behind their whole ones, which could not be cut off yet.
+    torn: Vec<Finished>,
 }
 
 /// What [`Shelf::trim`] did.
@@ -42,6 +44,20 @@ impl Shelf {
     pub(super) fn push_job(&mut self, job: Finished) {
         self.jobs.push_back(job);
         self.jobs.extend(self.later.drain(..));
+    }
+
+    /// Has the end of a file cut off.
+    pub(super) fn push_torn(&mut self, file: Finished) {
+        self.torn.push(file);
+    }
+
+    /// Cuts off what is to be cut off. What the disk does not allow now is tried again next time.
+    pub(super) fn cut(&mut self, fs: &impl Fs) {
+        self.torn.retain(|torn| {
+            let cut = fs.append(&torn.path).and_then(|mut file| file.set_len(torn.bytes));
+            // It may be compressed or removed by now.
+            cut.is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
+        });
     }
 
     pub(super) fn next_job(&mut self) -> Option<Finished> {

@@ -130,6 +130,7 @@ impl<F: Fs> DumpWriter<F> {
     /// The first thing that the disk refused. The buffer is empty in any case: events that could
     /// not be written are counted as missing.
     pub fn flush(&mut self, now_ms: i64) -> Result<(), StoreError> {
+        self.shelf.cut(&self.fs);
         let rotated = self.rotate_if_due(now_ms);
         let written = self.write(now_ms);
         if let Err(error) = &written {
@@ -264,9 +265,12 @@ impl<F: Fs> DumpWriter<F> {
         gaps
     }
 
-    /// Puts the file on the shelf; the next flush begins another.
+    /// Puts the file on the shelf, unless there is nothing in it; the next flush begins another.
     fn finish(&mut self) {
         let Some(current) = self.current.take() else { return };
+        if current.bytes == 0 && self.fs.remove(&current.path).is_ok() {
+            return;
+        }
         self.stats.rotated += 1;
         self.shelf.push(DumpFile {
             path: current.path.clone(),
@@ -276,8 +280,12 @@ impl<F: Fs> DumpWriter<F> {
             format: self.config.format,
             is_compressed: false,
         });
+        let finished = Finished { path: current.path, bytes: current.bytes };
+        if current.is_torn {
+            self.shelf.push_torn(finished.clone());
+        }
         if self.config.compress {
-            self.shelf.push_job(Finished { path: current.path, bytes: current.bytes });
+            self.shelf.push_job(finished);
         }
     }
 

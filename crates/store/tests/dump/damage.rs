@@ -104,7 +104,7 @@ fn truncated_compressed_data_gives_what_can_be_read() {
 #[test]
 fn flipped_bits_never_make_a_wrong_line() {
     let dir = tempfile::tempdir().unwrap();
-    let (plain, compressed) = dumps(dir.path(), 20);
+    let (plain, compressed) = dumps(dir.path(), 7);
     let all = read(&plain).lines;
     let mut numbers = numbers();
     let mut unread = 0;

@@ -179,8 +179,10 @@ fn run(fs: &Faulty, dir: &Path, known: &mut Known) {
             known.errors += u64::from(dump.note_compressed(job, result).is_err());
         }
     }
-    // The fault is over at some time, and then the gap is told.
-    let _ = (0..9).any(|_| dump.flush(NOW_MS).is_ok());
+    // The fault is over at some time, and then the gap is told and what was torn is cut off.
+    for _ in 0..9 {
+        let _ = dump.flush(NOW_MS);
+    }
     known.unsynced = dump.stats().dropped.get(GapReason::Unsynced);
     known.operations = fs.operations.load(Ordering::Relaxed);
 }
@@ -239,7 +241,7 @@ fn at_every_operation(fault: Fault) -> u64 {
 #[test]
 fn a_refusal_at_any_step_costs_no_synced_event_and_is_told() {
     for kind in [ErrorKind::StorageFull, ErrorKind::Other] {
-        for count in [1, 2, 3, 8] {
+        for count in [1, 3, 8] {
             let operations = at_every_operation(Fault::Refused(kind, count));
             println!("{kind:?}, {count} in a row: at each of {operations} operations");
         }
@@ -248,7 +250,7 @@ fn a_refusal_at_any_step_costs_no_synced_event_and_is_told() {
 
 #[test]
 fn a_torn_write_at_any_step_costs_no_synced_event_and_is_told() {
-    for count in [1, 2, 3, 8] {
+    for count in [1, 3, 8] {
         let operations = at_every_operation(Fault::Torn(ErrorKind::StorageFull, count));
         println!("torn, {count} in a row: at each of {operations} operations");
     }
