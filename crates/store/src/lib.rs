@@ -6,6 +6,8 @@ pub mod fs;
 pub mod dump;
 mod error;
 mod state;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::StoreError;
 pub use fs::DirLock;
