@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, value_parser};
 
 use crate::bench::BenchArgs;
+use crate::captures::{DumpArgs, ReplayArgs};
 use crate::config::{Group, KEYS, Key, RawSetting, Sources};
 use crate::view::{Table, View};
 
@@ -19,6 +20,10 @@ pub(crate) enum Command {
     Check(Sources),
     /// Print the commented default configuration.
     Config,
+    /// Look into dumps and other captures.
+    Dump(Box<DumpArgs>),
+    /// Send captures to a server.
+    Replay(Box<ReplayArgs>),
     /// Serve clients.
     Serve(Sources),
     /// Print a table of a running server.
@@ -36,6 +41,10 @@ Examples:
   tinycot check --config tinycot.toml         verify it and say what is in force
   tinycot clients --watch                     who is connected, live
   tinycot bench --target 127.0.0.1:8087       load a server and report
+  tinycot dump export --format gpx --uid ANDROID-1 --out track.gpx
+                                              where somebody went, from the server's dumps
+  tinycot replay monday.jsonl --to 127.0.0.1:8087 --speed 10
+                                              send what was recorded once more
 
 Without a command, `tinycot` serves. Exit codes: 0 done, 64 usage or configuration, 69 an address
 cannot be used or no server answers, 74 a file cannot be used, 1 anything else.";
@@ -73,6 +82,10 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
         Some(("clients", matches)) => Command::View(view(Table::Clients, matches)),
         Some(("config", _)) => Command::Config,
         Some(("contacts", matches)) => Command::View(view(Table::Contacts, matches)),
+        Some(("dump", matches)) => Command::Dump(Box::new(DumpArgs::from_arg_matches(matches)?)),
+        Some(("replay", matches)) => {
+            Command::Replay(Box::new(ReplayArgs::from_arg_matches(matches)?))
+        }
         Some(("stats", matches)) => Command::View(view(Table::Stats, matches)),
         Some(("teams", matches)) => Command::View(view(Table::Teams, matches)),
         Some((_, matches)) => Command::Serve(sources(matches)),
@@ -103,6 +116,8 @@ fn command() -> clap::Command {
         .subcommand(with_view(clap::Command::new("teams")).about("Show teams and who sees whom"))
         .subcommand(with_view(clap::Command::new("stats")).about("Show the server's counters"))
         .subcommand(BenchArgs::augment_args(clap::Command::new("bench")))
+        .subcommand(DumpArgs::augment_args(clap::Command::new("dump")))
+        .subcommand(ReplayArgs::augment_args(clap::Command::new("replay")))
 }
 
 fn with_settings(command: clap::Command) -> clap::Command {

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use capture::CaptureError;
+
 use crate::config::ConfigError;
 
 /// What a script may rely on.
@@ -25,31 +27,54 @@ pub(crate) enum Failure {
     #[error("{key}: cannot listen on {addr}: {}{}", reason(source), hint(key, source))]
     Bind { key: &'static str, addr: SocketAddr, source: io::Error },
     #[error(transparent)]
+    Capture(#[from] CaptureError),
+    #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error("the connection to {addr} was lost after {sent} events were sent")]
+    ConnectionLost { addr: SocketAddr, sent: u64, source: io::Error },
     #[error("data_dir: {} cannot be used; it must be a directory that this user can write to", path.display())]
     DataDir { path: PathBuf, source: io::Error },
+    #[error("no server answers on {addr}")]
+    NoAnswer { addr: SocketAddr, source: io::Error },
+    #[error(
+        "there is no dump in {}; `tinycot serve --dump` records one, or name a file, or --data-dir",
+        dir.display()
+    )]
+    NoDump { dir: PathBuf },
     #[error(
         "no TinyCoT server answers on {addr}; start one with `tinycot serve`, or name its admin address with --admin"
     )]
     NoServer { addr: SocketAddr, source: io::Error },
+    #[error("{}: cannot be written", path.display())]
+    Output { path: PathBuf, source: io::Error },
     #[error("the relay ended without being asked to")]
     RelayEnded,
     #[error("{0}")]
     Server(String),
     #[error("{doing}")]
     System { doing: &'static str, source: io::Error },
+    #[error(
+        "--to {target}: no such server; give a name or address and a port, such as 192.168.1.5:8087"
+    )]
+    Target { target: String },
+    #[error("nothing could be read of what was given")]
+    Unreadable,
 }
 
 impl Failure {
     /// The code to exit with.
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Bind { .. } | Self::NoServer { .. } => exit::UNAVAILABLE,
-            Self::Config(ConfigError::Problems(_)) => exit::USAGE,
-            Self::Config(ConfigError::Read { .. }) | Self::DataDir { .. } | Self::System { .. } => {
-                exit::IO
-            }
-            Self::RelayEnded | Self::Server(_) => exit::OTHER,
+            Self::Bind { .. } | Self::NoAnswer { .. } | Self::NoServer { .. } => exit::UNAVAILABLE,
+            Self::Config(ConfigError::Problems(_)) | Self::Target { .. } => exit::USAGE,
+            Self::Capture(_)
+            | Self::Config(ConfigError::Read { .. })
+            | Self::DataDir { .. }
+            | Self::NoDump { .. }
+            | Self::Output { .. }
+            | Self::System { .. }
+            | Self::Unreadable => exit::IO,
+            Self::ConnectionLost { .. } | Self::RelayEnded | Self::Server(_) => exit::OTHER,
         })
     }
 }

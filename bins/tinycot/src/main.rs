@@ -4,6 +4,7 @@ mod admin;
 mod announce;
 mod app;
 mod bench;
+mod captures;
 mod cli;
 mod clock;
 mod config;
@@ -38,7 +39,9 @@ fn main() -> ExitCode {
         Command::Check(sources) => config::load(sources, env::vars_os())
             .map_err(Failure::from)
             .and_then(|loaded| report::print(&report::check(&loaded)).map(drop)),
+        Command::Dump(args) => captures::dump(&args, env::var_os("TINYCOT_DATA_DIR")),
         Command::Config => report::print(config::DEFAULT_FILE).map(drop),
+        Command::Replay(args) => captures::replay(&args),
         Command::Serve(sources) => config::load(sources, env::vars_os())
             .map_err(Failure::from)
             .and_then(|loaded| app::serve(loaded, started)),

@@ -1,8 +1,8 @@
 //! `tinycot clients` and its like: tables of a running server, read from its admin listener.
 
 mod http;
-mod table;
-mod text;
+pub(crate) mod table;
+pub(crate) mod text;
 
 use std::io::{self, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

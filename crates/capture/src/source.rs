@@ -89,6 +89,13 @@ impl Source {
         Ok(Self { files, next: 0, reader: None, scanner })
     }
 
+    /// When the first event was received, in milliseconds since 1970; `None` without any.
+    #[must_use]
+    pub fn first_ms(&self) -> Option<i64> {
+        let mut scanner = record::scanner();
+        self.files.iter().find_map(|file| first_ms(&file.path, &mut scanner))
+    }
+
     /// Begins again with the first file.
     pub fn rewind(&mut self) {
         self.next = 0;
@@ -175,6 +182,24 @@ impl Reader {
         match self {
             Self::Dump(reader) => reader.source().position(),
             Self::Stream(stream) => stream.source().position(),
+        }
+    }
+}
+
+/// The files of the dump that a server keeps in `dir`, oldest first; other files are left out.
+///
+/// # Errors
+///
+/// When the directory cannot be listed.
+pub fn dump_files(dir: &Path) -> Result<Vec<PathBuf>, CaptureError> {
+    match store::dump::list(dir) {
+        Ok(files) => Ok(files.into_iter().map(|file| file.path).collect()),
+        Err(error) => {
+            let source = match error {
+                DumpError::Open { source, .. } => source,
+                other => io::Error::other(other),
+            };
+            Err(CaptureError::List { path: dir.to_owned(), source })
         }
     }
 }

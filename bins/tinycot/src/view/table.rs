@@ -4,10 +4,11 @@ use super::text::{age, cell};
 use crate::admin::api::{ClientRow, ContactRow, Counts, StatsTable, TeamRow};
 
 /// A title and how its column is aligned.
-type Column = (&'static str, Align);
+pub(crate) type Column = (&'static str, Align);
 
+/// Which side of its column a cell keeps to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Align {
+pub(crate) enum Align {
     Left,
     Right,
 }
@@ -129,7 +130,7 @@ fn counted(count: usize, what: &str) -> String {
 }
 
 /// A title line and one line per row, in columns as wide as their widest cell.
-fn layout(columns: &[Column], lines: &[Vec<String>]) -> String {
+pub(crate) fn layout(columns: &[Column], lines: &[Vec<String>]) -> String {
     let titles: Vec<String> = columns.iter().map(|(title, _)| (*title).to_owned()).collect();
     let all = || std::iter::once(&titles).chain(lines);
     let widths: Vec<usize> = (0..columns.len())

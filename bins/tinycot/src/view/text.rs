@@ -6,7 +6,7 @@ use std::fmt::Write;
 const MAX_CELL: usize = 40;
 
 /// A table cell: nothing that moves a cursor, changes colours or reorders text, and not too long.
-pub(super) fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let mut cell = String::new();
     for (count, c) in text.chars().enumerate() {
         if count == MAX_CELL {
@@ -19,7 +19,7 @@ pub(super) fn cell(text: &str) -> String {
 }
 
 /// JSON with the same meaning and nothing that acts on a terminal.
-pub(super) fn json(text: &str) -> String {
+pub(crate) fn json(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.trim_end().chars() {
         if acts(c) && c != '\n' {
@@ -35,8 +35,32 @@ pub(super) fn json(text: &str) -> String {
     safe
 }
 
+/// XML with the same meaning and nothing that acts on a terminal; tabs and line feeds stay. Only what
+/// stands in a comment or a CDATA section means something else.
+pub(crate) fn xml(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) && !matches!(c, '\n' | '\t') {
+            // Writing to a `String` cannot fail.
+            let _ = write!(safe, "&#x{:x};", u32::from(c));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// A message of any length in one line.
+pub(crate) fn line(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) { safe.extend(c.escape_unicode()) } else { safe.push(c) }
+    }
+    safe
+}
+
 /// An age or a delay, as short as it can be: `35ms`, `4.2s`, `3m`, `2h`, `5d`.
-pub(super) fn age(millis: u64) -> String {
+pub(crate) fn age(millis: u64) -> String {
     match millis {
         0..1_000 => format!("{millis}ms"),
         1_000..60_000 => format!("{}.{}s", millis / 1_000, millis % 1_000 / 100),
@@ -75,6 +99,17 @@ mod tests {
         assert!(!safe.contains(acts), "{safe}");
         let back: Vec<String> = serde_json::from_str(&safe).unwrap();
         assert_eq!(back, ["a\u{9b}31m", "\u{1b}", "\u{e0041}", "狐"]);
+    }
+
+    #[test]
+    fn xml_keeps_its_meaning_and_loses_its_effects() {
+        let text = "<a b='x\u{9b}31m\ry'>\u{202e}狐\n</a>";
+        assert_eq!(xml(text), "<a b='x&#x9b;31m&#xd;y'>&#x202e;狐\n</a>");
+    }
+
+    #[test]
+    fn a_message_stays_in_its_line() {
+        assert_eq!(line("a\nb\u{1b}[2J"), "a\\u{a}b\\u{1b}[2J");
     }
 
     #[test]

@@ -1,0 +1,40 @@
+//! `tinycot dump` and `tinycot replay`: what the server's dumps and other captures hold.
+
+mod args;
+mod cat;
+mod export;
+mod input;
+mod output;
+mod progress;
+mod replay;
+mod stats;
+mod when;
+
+use std::ffi::OsString;
+
+use crate::error::Failure;
+
+use self::args::DumpCommand;
+pub(crate) use self::args::{DumpArgs, ReplayArgs};
+
+/// Runs `tinycot dump`. `data_dir` is the value of `TINYCOT_DATA_DIR`.
+///
+/// # Errors
+///
+/// A file that is not there, nothing that could be read, or trouble with the output.
+pub(crate) fn dump(args: &DumpArgs, data_dir: Option<OsString>) -> Result<(), Failure> {
+    match &args.command {
+        DumpCommand::Cat(args) => cat::run(args, data_dir),
+        DumpCommand::Export(args) => export::run(args, data_dir),
+        DumpCommand::Stats(args) => stats::run(args, data_dir),
+    }
+}
+
+/// Runs `tinycot replay`.
+///
+/// # Errors
+///
+/// As [`dump`]; no server, or one that goes away before all is sent.
+pub(crate) fn replay(args: &ReplayArgs) -> Result<(), Failure> {
+    replay::run(args)
+}

@@ -1,0 +1,169 @@
+//! Reading captures, and saying what could not be read.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use capture::{BadRecord, Entry, Filter, Gap, Record, Source};
+use cot_core::{Header, Scanner};
+
+use super::args::{FilterArgs, InputArgs};
+use crate::error::Failure;
+use crate::view::text;
+
+/// Where a server keeps its data unless it is told otherwise.
+const DEFAULT_DATA_DIR: &str = "tinycot-data";
+
+/// Where in it the dumps are.
+const DUMP_DIR: &str = "dump";
+
+/// Bad records that are reported one by one; there may be millions.
+const MAX_REPORTED: u64 = 10;
+
+/// The wanted events of the given files.
+#[derive(Debug)]
+pub(super) struct Input {
+    source: Source,
+    filter: Filter,
+    scanner: Scanner,
+    troubles: Troubles,
+}
+
+/// What is found in a capture.
+#[derive(Debug)]
+pub(super) enum Found<'a> {
+    /// Something that cannot be read; it has been reported.
+    Bad,
+    /// A wanted event.
+    Event(&'a Record, &'a Header<'a>),
+    /// Events that are missing, at a wanted time.
+    Gap(&'a Gap),
+}
+
+impl Input {
+    /// Opens what the arguments name. `data_dir` is the value of `TINYCOT_DATA_DIR`.
+    pub(super) fn open(
+        args: &InputArgs,
+        filter: &FilterArgs,
+        data_dir: Option<OsString>,
+    ) -> Result<Self, Failure> {
+        let files = if args.files.is_empty() {
+            let dir = args.data_dir.clone().or_else(|| data_dir.map(PathBuf::from));
+            let dir = dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into()).join(DUMP_DIR);
+            dumps(&dir)?
+        } else {
+            expand(&args.files)?
+        };
+        let source = Source::open(files)?;
+        let filter = filter_of(filter, &source);
+        Ok(Self { source, filter, scanner: capture::scanner(), troubles: Troubles::default() })
+    }
+
+    /// The filter in force.
+    pub(super) const fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Gives everything that is found to `found`, until that says `false`.
+    pub(super) fn read(
+        &mut self,
+        mut found: impl FnMut(Found<'_>) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        for entry in &mut self.source {
+            self.troubles.good += u64::from(entry.is_ok());
+            let reads_on = match entry {
+                Ok(Entry::Event(record)) => match record.header(&mut self.scanner) {
+                    Ok(header) if self.filter.admits(&record, &header) => {
+                        found(Found::Event(&record, &header))?
+                    }
+                    _ => true,
+                },
+                Ok(Entry::Gap(gap)) => {
+                    let is_wanted = gap.until_ms.is_none_or(|until| self.filter.admits_time(until));
+                    !is_wanted || found(Found::Gap(&gap))?
+                }
+                Ok(_) => true,
+                Err(bad) => {
+                    self.troubles.add(&bad);
+                    found(Found::Bad)?
+                }
+            };
+            if !reads_on {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says how much could not be read.
+    ///
+    /// # Errors
+    ///
+    /// When that is all there was.
+    pub(super) fn finish(&self) -> Result<(), Failure> {
+        self.troubles.finish()
+    }
+}
+
+/// What could not be read.
+#[derive(Debug, Default)]
+pub(super) struct Troubles {
+    /// Records that could be read.
+    pub(super) good: u64,
+    bad: u64,
+}
+
+impl Troubles {
+    /// Reports one, unless there were many already.
+    pub(super) fn add(&mut self, bad: &BadRecord) {
+        self.bad += 1;
+        if self.bad <= MAX_REPORTED {
+            complain(&bad.to_string());
+        }
+    }
+
+    pub(super) fn finish(&self) -> Result<(), Failure> {
+        match (self.bad, self.good) {
+            (0, _) => Ok(()),
+            (_, 0) => Err(Failure::Unreadable),
+            (bad, _) => {
+                let plural = if bad == 1 { "" } else { "s" };
+                complain(&format!("{bad} bad record{plural} passed over"));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Files as they are, directories as the dumps in them.
+pub(super) fn expand(given: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for path in given {
+        if path.is_dir() {
+            files.extend(dumps(path)?);
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
+/// The filter that the arguments ask for.
+pub(super) fn filter_of(args: &FilterArgs, source: &Source) -> Filter {
+    args.filter(if args.needs_begin() { source.first_ms() } else { None })
+}
+
+fn dumps(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let none = || Failure::NoDump { dir: dir.to_owned() };
+    if !dir.exists() {
+        return Err(none());
+    }
+    let files = capture::dump_files(dir)?;
+    if files.is_empty() { Err(none()) } else { Ok(files) }
+}
+
+/// Says something on the side: on standard error, in one line.
+pub(super) fn complain(what: &str) {
+    // When the terminal is gone there is nobody left to tell.
+    let _ = writeln!(io::stderr().lock(), "tinycot: {}", text::line(what));
+}
