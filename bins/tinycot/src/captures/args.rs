@@ -49,13 +49,13 @@ pub(super) struct CatArgs {
     #[command(flatten)]
     pub(super) input: InputArgs,
 
-    #[command(flatten)]
-    pub(super) filter: FilterArgs,
-
     /// xml: as captured; json: a line each, with receive time, sender and team; geojson: the
     /// places; dump: what can be replayed as it was received
     #[arg(long, value_name = "FORMAT", default_value = "xml", value_parser = event_format)]
     pub(super) format: EventFormat,
+
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
 }
 
 /// What `tinycot dump export` is asked to do.
@@ -63,9 +63,6 @@ pub(super) struct CatArgs {
 pub(super) struct ExportArgs {
     #[command(flatten)]
     pub(super) input: InputArgs,
-
-    #[command(flatten)]
-    pub(super) filter: FilterArgs,
 
     /// gpx, kml or geojson
     #[arg(long, value_name = "FORMAT", value_parser = track_format)]
@@ -78,6 +75,9 @@ pub(super) struct ExportArgs {
     /// Cut a track where nothing came for longer than this
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     pub(super) split: Duration,
+
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
 }
 
 /// What `tinycot dump stats` is asked to do.
@@ -86,12 +86,12 @@ pub(super) struct StatsArgs {
     #[command(flatten)]
     pub(super) input: InputArgs,
 
-    #[command(flatten)]
-    pub(super) filter: FilterArgs,
-
     /// Print one JSON object
     #[arg(long, action = ArgAction::SetTrue)]
     pub(super) json: bool,
+
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
 }
 
 /// Which files are read.

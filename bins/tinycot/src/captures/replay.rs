@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use capture::{Due, Replay, ReplayOptions, Source};
-use indicatif::{HumanBytes, HumanDuration};
+use indicatif::HumanBytes;
 
 use super::args::ReplayArgs;
 use super::input::{Troubles, expand, filter_of};
@@ -47,9 +47,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     server.close()?;
     troubles.good += replay.left_out() + replay.missing();
     troubles.finish()?;
-    let time = HumanDuration(clock::now().duration_since(began));
+    let time = clock::now().duration_since(began).as_secs_f64();
     let Sent { events, bytes } = server.sent;
-    let mut text = format!("sent {events} events ({}) in {time}", HumanBytes(bytes));
+    let mut text = format!("sent {events} events ({}) in {time:.1} s", HumanBytes(bytes));
     for (count, what) in [(replay.left_out(), "left out"), (replay.missing(), "never recorded")] {
         if count > 0 {
             text += &format!(", {count} {what}");

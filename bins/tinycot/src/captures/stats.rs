@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use capture::{Count, Stats, StatsReport};
-use indicatif::HumanDuration;
+use indicatif::FormattedDuration;
 
 use super::args::StatsArgs;
 use super::input::{Found, Input};
@@ -51,7 +51,7 @@ fn tables(report: &StatsReport) -> String {
         figures.push(("first", first.clone()));
         figures.push(("last", last.clone()));
         let span = Duration::from_secs_f64(report.seconds.max(0.0));
-        figures.push(("time", HumanDuration(span).to_string()));
+        figures.push(("time", FormattedDuration(span).to_string()));
     }
     if let Some(rate) = report.events_per_second {
         let peak = report.peak_second;
