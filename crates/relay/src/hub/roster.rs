@@ -230,12 +230,11 @@ impl Roster {
     /// Forgets those who left before `before_ms` and for whom nothing is held.
     pub(super) fn expire_known(&mut self, before_ms: i64) -> Vec<Arc<str>> {
         let mut gone = Vec::new();
-        while let Some((left_ms, uid)) = self.forgettable.first().cloned() {
-            if left_ms > before_ms {
-                break;
+        while self.forgettable.first().is_some_and(|&(left_ms, _)| left_ms <= before_ms) {
+            if let Some((_, uid)) = self.forgettable.pop_first() {
+                self.forget(&uid);
+                gone.push(uid);
             }
-            self.forget(&uid);
-            gone.push(uid);
         }
         gone
     }
