@@ -5,6 +5,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use store::dump::{DumpConfig, DumpError, DumpLine, DumpReader, DumpSource, GapReason, list};
+use store::fs::RealFs;
 
 use crate::support::*;
 
@@ -53,7 +54,7 @@ fn dumps(dir: &Path, events: u64) -> (Vec<u8>, Vec<u8>) {
     dump.flush(NOW_MS).unwrap();
     let plain = fs::read(&list(dir).unwrap()[0].path).unwrap();
     dump.flush(NOW_MS + 25 * 60 * 60 * 1000).unwrap();
-    compress_all(&mut dump).unwrap();
+    compress_all(&RealFs, &mut dump).unwrap();
     (plain, fs::read(&list(dir).unwrap()[0].path).unwrap())
 }
 

@@ -189,8 +189,9 @@ fn run(fs: &Faulty, dir: &Path, known: &mut Known) {
 
 /// The events and the number of those missing, after another start. Lines are in order, none twice.
 fn found(dir: &Path) -> (Vec<u64>, u64) {
-    let (mut dump, _) = open(&config(dir), NOW_MS);
-    compress_all(&mut dump).unwrap();
+    let fs = Faulty::new(u64::MAX, Fault::Killed);
+    let (mut dump, _) = DumpWriter::open(fs.clone(), config(dir), NOW_MS).unwrap();
+    compress_all(&fs, &mut dump).unwrap();
     assert!(names(dir).iter().all(|name| !name.ends_with(".tmp")));
     let (mut events, mut missing) = (Vec::new(), 0);
     for read in lines(dir) {

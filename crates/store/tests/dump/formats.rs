@@ -8,6 +8,7 @@ use store::dump::{
     DumpConfig, DumpError, DumpEvent, DumpFormat, DumpLine, DumpReader, DumpSource, GapReason,
     MAX_LINE_BYTES,
 };
+use store::fs::RealFs;
 
 use crate::support::*;
 
@@ -240,7 +241,7 @@ fn files_are_for_their_owner_alone() {
         push(&mut dump, number);
         dump.flush(NOW_MS).unwrap();
     }
-    compress_all(&mut dump).unwrap();
+    compress_all(&RealFs, &mut dump).unwrap();
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&config.dir), 0o700);
     let names = names(&config.dir);

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use store::dump::{DumpConfig, DumpLine, GapReason};
+use store::fs::RealFs;
 
 use crate::support::*;
 
@@ -50,7 +51,7 @@ fn a_full_disk_costs_only_what_does_not_fit_and_is_told() {
             fs::remove_file(&other).unwrap();
         }
         if number > 600 {
-            let _ = compress_all(&mut dump);
+            let _ = compress_all(&RealFs, &mut dump);
         }
     }
     let stats = dump.stats();

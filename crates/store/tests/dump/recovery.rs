@@ -41,7 +41,7 @@ fn a_file_to_be_finished_is_finished_at_the_start() {
     let (mut dump, _) = open(&config, NOW_MS + day_ms);
     push(&mut dump, 3);
     dump.flush(NOW_MS + day_ms).unwrap();
-    compress_all(&mut dump).unwrap();
+    compress_all(&RealFs, &mut dump).unwrap();
     assert_eq!(
         names(dir.path()),
         ["dump-20261122T101500Z-000001.jsonl.zst", "dump-20261123T101500Z-000002.jsonl"]
@@ -141,7 +141,7 @@ fn interrupted_compression_is_taken_up_again() {
     }
     let original = list(dir.path()).unwrap().remove(0).path;
     let kept = fs::read(&original).unwrap();
-    compress_all(&mut dump).unwrap();
+    compress_all(&RealFs, &mut dump).unwrap();
     let all: Vec<_> = (0..4).map(line).collect();
     // The original was not yet removed, and another was half done.
     fs::write(&original, &kept).unwrap();
@@ -152,7 +152,7 @@ fn interrupted_compression_is_taken_up_again() {
     config.compress = false;
     let (mut dump, report) = open(&config, NOW_MS);
     assert_eq!((report.swept, report.files), (1, 5));
-    compress_all(&mut dump).unwrap();
+    compress_all(&RealFs, &mut dump).unwrap();
     assert!(!original.exists() && !half.exists());
     assert_eq!(dump.stats().files, 4);
     assert_eq!(lines(dir.path()), all);

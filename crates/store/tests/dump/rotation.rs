@@ -48,7 +48,7 @@ fn an_old_file_is_finished_even_when_nothing_comes() {
     }
     dump.flush(NOW_MS + 24 * HOUR_MS).unwrap();
     assert_eq!(dump.stats().rotated, 1);
-    compress_all(&mut dump).unwrap();
+    compress_all(&RealFs, &mut dump).unwrap();
     assert_eq!(names(dir.path()), ["dump-20261122T101500Z-000001.jsonl.zst"]);
     push(&mut dump, 1);
     dump.flush(NOW_MS + 30 * HOUR_MS).unwrap();
@@ -67,7 +67,7 @@ fn compressed_files_read_as_before_and_are_small() {
         dump.flush(NOW_MS).unwrap();
     }
     let before = dump.stats().stored_bytes;
-    compress_all(&mut dump).unwrap();
+    compress_all(&RealFs, &mut dump).unwrap();
     assert_eq!(lines(dir.path()), (0..1000).map(line).collect::<Vec<_>>());
     let stats = dump.stats();
     assert_eq!(stats.compressed, stats.rotated);
@@ -104,7 +104,7 @@ fn all_files_together_stay_below_the_cap() {
         push(&mut dump, number);
         dump.flush(NOW_MS).unwrap();
         if number > 250 {
-            compress_all(&mut dump).unwrap();
+            compress_all(&RealFs, &mut dump).unwrap();
         }
         let total: u64 = list(dir.path()).unwrap().iter().map(|file| file.bytes).sum();
         assert!(total <= 50_000, "{total}");
@@ -164,7 +164,7 @@ fn a_file_that_was_removed_by_hand_is_not_missed() {
     let result = compress(&RealFs, &gone);
     assert!(result.is_err());
     dump.note_compressed(gone, result).unwrap();
-    compress_all(&mut dump).unwrap();
+    compress_all(&RealFs, &mut dump).unwrap();
     assert_eq!(lines(dir.path()), (1..4).map(line).collect::<Vec<_>>());
 }
 

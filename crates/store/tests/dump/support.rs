@@ -6,7 +6,7 @@ use store::StoreError;
 use store::dump::{
     DumpConfig, DumpError, DumpEvent, DumpLine, DumpReader, DumpReport, DumpWriter, compress, list,
 };
-use store::fs::RealFs;
+use store::fs::{Fs, RealFs};
 
 /// 2026-11-22T10:15:00Z, when these tests take place.
 pub(crate) const NOW_MS: i64 = 1_795_342_500_000;
@@ -38,7 +38,7 @@ pub(crate) fn open(config: &DumpConfig, now_ms: i64) -> (DumpWriter, DumpReport)
     DumpWriter::open(RealFs, config.clone(), now_ms).unwrap()
 }
 
-pub(crate) fn push<F: store::fs::Fs>(dump: &mut DumpWriter<F>, number: u64) {
+pub(crate) fn push<F: Fs>(dump: &mut DumpWriter<F>, number: u64) {
     dump.push(&DumpEvent {
         received_ms: NOW_MS + number.cast_signed(),
         sender: "ANDROID-1",
@@ -48,9 +48,9 @@ pub(crate) fn push<F: store::fs::Fs>(dump: &mut DumpWriter<F>, number: u64) {
 }
 
 /// Does all the jobs there are.
-pub(crate) fn compress_all(dump: &mut DumpWriter) -> Result<(), StoreError> {
+pub(crate) fn compress_all<F: Fs>(fs: &F, dump: &mut DumpWriter<F>) -> Result<(), StoreError> {
     while let Some(job) = dump.next_job() {
-        let result = compress(&RealFs, &job);
+        let result = compress(fs, &job);
         dump.note_compressed(job, result)?;
     }
     Ok(())
