@@ -16,7 +16,8 @@ const MAX_WINDOW_LOG: u32 = 24;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The bytes of a dump: JSON lines or XML, whatever the file's name is and whether it is compressed.
+/// The bytes of a dump: JSON lines or XML, compressed or not, as the content says. The name decides
+/// only when the content does not, because the file is empty or damaged at its beginning.
 ///
 /// Read JSON lines with [`DumpReader`](super::DumpReader); XML is to be cut into events by someone
 /// who knows XML.
@@ -65,8 +66,12 @@ impl DumpSource {
         let format = match first_byte(&mut reader) {
             Ok(Some(b'{')) => DumpFormat::Json,
             Ok(Some(b'<')) => DumpFormat::Xml,
-            Ok(Some(_)) => return Err(DumpError::NotADump { path }),
-            Ok(None) => format_of_name(&path),
+            // Of a file that calls itself a dump the beginning may be damaged.
+            Ok(Some(_)) => match format_of_name(&path) {
+                Some(format) => format,
+                None => return Err(DumpError::NotADump { path }),
+            },
+            Ok(None) => format_of_name(&path).unwrap_or_default(),
             Err(source) => return Err(DumpError::Unreadable { path, line: 0, source }),
         };
         Ok(Self { path, format, is_compressed, file_bytes: None, position, reader })
@@ -157,11 +162,15 @@ fn first_byte(reader: &mut impl BufRead) -> io::Result<Option<u8>> {
     }
 }
 
-fn format_of_name(path: &Path) -> DumpFormat {
+fn format_of_name(path: &Path) -> Option<DumpFormat> {
     let name = path.to_string_lossy();
-    match name.strip_suffix(".zst").unwrap_or(&name).ends_with(".cot") {
-        true => DumpFormat::Xml,
-        false => DumpFormat::Json,
+    let name = name.strip_suffix(".zst").unwrap_or(&name);
+    if name.ends_with(".jsonl") {
+        Some(DumpFormat::Json)
+    } else if name.ends_with(".cot") {
+        Some(DumpFormat::Xml)
+    } else {
+        None
     }
 }
 

@@ -18,7 +18,7 @@ struct Outcome {
 
 fn read(content: &[u8]) -> Outcome {
     let mut outcome = Outcome::default();
-    let source = DumpSource::new("damaged", Cursor::new(content.to_vec()));
+    let source = DumpSource::new("damaged.jsonl", Cursor::new(content.to_vec()));
     match source.and_then(DumpReader::new) {
         Ok(reader) => {
             for line in reader {
@@ -31,7 +31,7 @@ fn read(content: &[u8]) -> Outcome {
         Err(error) => outcome.errors.push(error),
     }
     for error in &outcome.errors {
-        assert!(error.to_string().starts_with("damaged: "), "{error}");
+        assert!(error.to_string().starts_with("damaged.jsonl: "), "{error}");
     }
     outcome
 }

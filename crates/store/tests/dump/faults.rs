@@ -1,177 +1,65 @@
-//! Faults of the disk at every step: nothing that was synced is lost, nothing is there twice, and
+//! Faults and crashes at every step: nothing that was synced is lost, nothing is there twice, and
 //! what is missing is told.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::Cursor;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
-use store::dump::{DumpConfig, DumpLine, DumpWriter, GapReason, compress};
-use store::fs::{Fs, FsEntry, FsFile, RealFs};
+use store::dump::{
+    DumpConfig, DumpLine, DumpReader, DumpSource, DumpStats, DumpWriter, GapReason, compress,
+};
+use store::testing::{Crash, Fault, SimFs};
 
 use crate::support::*;
 
-/// What goes wrong, and for how many operations.
-#[derive(Clone, Copy, Debug)]
-enum Fault {
-    /// Operations are refused.
-    Refused(ErrorKind, u64),
-    /// The process is killed in the middle: a write is torn, and nothing is done any more.
-    Killed,
-    /// A write takes half of what it is given, without an error.
-    Short,
-    /// A write takes half, and those after it are refused.
-    Torn(ErrorKind, u64),
-}
+const DIR: &str = "/data/dump";
 
-/// The system's file system, on which the operation with a given number goes wrong.
-#[derive(Clone, Debug)]
-struct Faulty {
-    at: u64,
-    fault: Fault,
-    operations: Arc<AtomicU64>,
-    /// Which operations were refused.
-    refused: Arc<Mutex<Vec<&'static str>>>,
-}
-
-impl Faulty {
-    fn new(at: u64, fault: Fault) -> Self {
-        Self { at, fault, operations: Arc::default(), refused: Arc::default() }
-    }
-
-    /// Counts an operation; how much of it is done, in halves.
-    fn step(&self, name: &'static str) -> io::Result<usize> {
-        let number = self.operations.fetch_add(1, Ordering::Relaxed);
-        let Some(since) = number.checked_sub(self.at) else { return Ok(2) };
-        let refused = match self.fault {
-            Fault::Short if since == 0 => return Ok(1),
-            Fault::Torn(..) | Fault::Killed if since == 0 && name == "write" => return Ok(1),
-            Fault::Torn(kind, count) | Fault::Refused(kind, count) if since < count => kind,
-            Fault::Killed => ErrorKind::BrokenPipe,
-            _ => return Ok(2),
-        };
-        self.refused.lock().unwrap().push(name);
-        Err(refused.into())
-    }
-}
-
-impl Fs for Faulty {
-    fn create_new(&self, path: &Path) -> io::Result<Box<dyn FsFile>> {
-        self.step("create")?;
-        Ok(Box::new(FaultyFile { fs: self.clone(), file: RealFs.create_new(path)? }))
-    }
-
-    fn append(&self, path: &Path) -> io::Result<Box<dyn FsFile>> {
-        self.step("append")?;
-        Ok(Box::new(FaultyFile { fs: self.clone(), file: RealFs.append(path)? }))
-    }
-
-    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
-        self.step("open")?;
-        RealFs.open(path)
-    }
-
-    fn sync_file(&self, path: &Path) -> io::Result<()> {
-        self.step("sync file")?;
-        RealFs.sync_file(path)
-    }
-
-    fn list(&self, dir: &Path) -> io::Result<Vec<FsEntry>> {
-        self.step("list")?;
-        RealFs.list(dir)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.step("rename")?;
-        RealFs.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.step("remove")?;
-        RealFs.remove(path)
-    }
-
-    fn sync_dir(&self, _: &Path) -> io::Result<()> {
-        self.step("sync dir").map(drop)
-    }
-
-    fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        self.step("create dir")?;
-        RealFs.create_dir(dir)
-    }
-}
-
-#[derive(Debug)]
-struct FaultyFile {
-    fs: Faulty,
-    file: Box<dyn FsFile>,
-}
-
-impl Write for FaultyFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let halves = self.fs.step("write")?;
-        self.file.write(&bytes[..bytes.len() * halves / 2])
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl FsFile for FaultyFile {
-    // Really syncing takes long, and nobody here cuts the power.
-    fn sync_data(&mut self) -> io::Result<()> {
-        self.fs.step("sync").map(drop)
-    }
-
-    fn set_len(&mut self, len: u64) -> io::Result<()> {
-        self.fs.step("set len")?;
-        self.file.set_len(len)
-    }
+/// Small files, so that all that can happen does.
+fn config() -> DumpConfig {
+    let mut config = DumpConfig::new(DIR);
+    config.max_file_bytes = 5000;
+    config
 }
 
 /// What a run of the script knows.
 #[derive(Debug, Default)]
 struct Known {
     pushed: u64,
-    /// Events below this that were flushed without an error are synced.
+    /// Events that a sync has confirmed.
     synced: Vec<u64>,
+    /// How many may be both in the dump and told as missing.
     unsynced: u64,
-    operations: u64,
     errors: u64,
 }
 
-/// Small files, so that all that can happen does.
-fn config(dir: &Path) -> DumpConfig {
-    let mut config = DumpConfig::new(dir);
-    config.max_file_bytes = 5000;
-    config
-}
-
-/// Pushes events in threes, flushes each, syncs every other, and compresses what is finished.
-fn run(fs: &Faulty, dir: &Path, known: &mut Known) {
-    let Ok((mut dump, _)) = DumpWriter::open(fs.clone(), config(dir), NOW_MS) else {
+/// Pushes events in threes, beginning with `first`, flushes each, syncs every other, and compresses
+/// what is finished.
+fn run(fs: &SimFs, first: u64, known: &mut Known) {
+    let Ok((mut dump, _)) = DumpWriter::open(fs.clone(), config(), NOW_MS) else {
         known.errors += 1;
         return;
     };
     let mut flushed = Vec::new();
+    let unsynced = |stats: DumpStats| stats.dropped.get(GapReason::Unsynced);
+    let lost = |stats: DumpStats| stats.dropped.total() - unsynced(stats);
     for round in 0..14 {
-        let begin = known.pushed;
+        let events = first + 3 * round..first + 3 * round + 3;
         known.pushed += 3;
-        (begin..known.pushed).for_each(|number| push(&mut dump, number));
-        let dropped = dump.stats().dropped.total() - dump.stats().dropped.get(GapReason::Unsynced);
+        events.clone().for_each(|number| push(&mut dump, number));
+        let before = dump.stats();
         known.errors += u64::from(dump.flush(NOW_MS).is_err());
-        let dropped_by_now =
-            dump.stats().dropped.total() - dump.stats().dropped.get(GapReason::Unsynced);
-        if dropped == dropped_by_now {
-            flushed.extend(begin..known.pushed);
+        if unsynced(dump.stats()) > unsynced(before) {
+            flushed.clear();
+        }
+        if lost(dump.stats()) == lost(before) {
+            flushed.extend(events);
         }
         if round % 2 == 1 {
-            let unsynced = dump.stats().dropped.get(GapReason::Unsynced);
-            let result = dump.sync();
-            known.errors += u64::from(result.is_err());
-            if result.is_ok() && unsynced == dump.stats().dropped.get(GapReason::Unsynced) {
-                known.synced.append(&mut flushed);
+            match dump.sync() {
+                Ok(()) => known.synced.append(&mut flushed),
+                Err(_) => {
+                    known.errors += 1;
+                    flushed.clear();
+                }
             }
         }
         while let Some(job) = dump.next_job() {
@@ -183,87 +71,168 @@ fn run(fs: &Faulty, dir: &Path, known: &mut Known) {
     for _ in 0..9 {
         let _ = dump.flush(NOW_MS);
     }
-    known.unsynced = dump.stats().dropped.get(GapReason::Unsynced);
-    known.operations = fs.operations.load(Ordering::Relaxed);
+    known.unsynced += unsynced(dump.stats());
 }
 
-/// The events and the number of those missing, after another start. Lines are in order, none twice.
-fn found(dir: &Path) -> (Vec<u64>, u64) {
-    let fs = Faulty::new(u64::MAX, Fault::Killed);
-    let (mut dump, _) = DumpWriter::open(fs.clone(), config(dir), NOW_MS).unwrap();
-    compress_all(&fs, &mut dump).unwrap();
-    assert!(names(dir).iter().all(|name| !name.ends_with(".tmp")));
-    let (mut events, mut missing) = (Vec::new(), 0);
-    for read in lines(dir) {
-        match read {
-            DumpLine::Gap { events, .. } => missing += events,
-            DumpLine::Event { received_ms, .. } => {
-                let number = (received_ms - NOW_MS).cast_unsigned();
-                assert_eq!(read, line(number));
-                events.push(number);
+/// What a dump holds after another start.
+#[derive(Debug, Default)]
+struct Found {
+    events: Vec<u64>,
+    missing: u64,
+    damaged: u64,
+}
+
+/// Starts again and reads all there is. Lines are right, in order, and none is there twice.
+fn found(fs: &SimFs, case: &str) -> Found {
+    let (mut dump, _) = DumpWriter::open(fs.clone(), config(), NOW_MS).expect(case);
+    compress_all(fs, &mut dump).expect(case);
+    let files = fs.files();
+    assert_eq!(dump.stats().files, files.len(), "{case}: {files:?}");
+    let mut found = Found::default();
+    for path in files {
+        let content = Cursor::new(fs.contents(&path).unwrap());
+        let source = DumpSource::new(&path, content).expect(case);
+        for read in DumpReader::new(source).expect(case) {
+            match read {
+                Ok(DumpLine::Gap { events, .. }) => found.missing += events,
+                Ok(read @ DumpLine::Event { received_ms, .. }) => {
+                    let number = (received_ms - NOW_MS).cast_unsigned();
+                    assert_eq!(read, line(number), "{case}");
+                    found.events.push(number);
+                }
+                Ok(other) => panic!("{case}: {other:?}"),
+                Err(error) => {
+                    assert!(!error.is_final(), "{case}: {error}");
+                    found.damaged += 1;
+                }
             }
-            other => panic!("{other:?}"),
         }
     }
-    assert!(events.is_sorted_by(|a, b| a < b), "in order and none twice: {events:?}");
-    (events, missing)
+    assert!(found.events.is_sorted_by(|a, b| a < b), "{case}: {:?}", found.events);
+    found
 }
 
-/// Runs the script with a fault at every operation there is.
-fn at_every_operation(fault: Fault) -> u64 {
-    let mut at = 0;
-    loop {
-        let dir = tempfile::tempdir().unwrap();
-        let dir = dir.path().join("dump");
-        let fs = Faulty::new(at, fault);
-        let mut known = Known::default();
-        run(&fs, &dir, &mut known);
-        let refused = fs.refused.lock().unwrap().first().copied();
-        let case = format!("{fault:?} at {at} ({refused:?})");
-        let (events, missing) = found(&dir);
-        for number in &known.synced {
-            assert!(events.contains(number), "{case}: {number} was synced and is lost");
+fn assert_synced_are_there(known: &Known, found: &Found, case: &str) {
+    for number in &known.synced {
+        assert!(found.events.contains(number), "{case}: {number} is lost: {:?}", found.events);
+    }
+}
+
+/// How many operations the script takes without a fault.
+fn operations() -> u64 {
+    let fs = SimFs::new();
+    let mut known = Known::default();
+    run(&fs, 0, &mut known);
+    assert_eq!((known.errors, known.synced.len()), (0, 42));
+    fs.operations()
+}
+
+/// Crashes of each kind.
+fn crashes(seed: u64) -> [Crash; 5] {
+    let (some, torn) = (Crash::Some, Crash::Torn);
+    [Crash::Killed, Crash::Lost, some(seed), some(!seed), torn(seed)]
+}
+
+#[test]
+fn a_fault_at_any_step_costs_no_synced_event_and_is_told() {
+    for fault in [Fault::Failure, Fault::Full, Fault::Short] {
+        for in_a_row in [1, 2, 8] {
+            for at in 0..operations() {
+                let case = format!("{fault:?} {in_a_row} times at operation {at}");
+                let fs = SimFs::new();
+                (at..at + in_a_row).for_each(|operation| fs.fail(operation, fault));
+                let mut known = Known::default();
+                run(&fs, 0, &mut known);
+                fs.crash(Crash::Killed);
+                let found = found(&fs, &case);
+                assert_synced_are_there(&known, &found, &case);
+                assert_eq!(found.damaged, 0, "{case}");
+                let told = found.events.len() as u64 + found.missing;
+                assert!(told >= known.pushed, "{case}: {found:?}");
+                assert!(told - known.unsynced <= known.pushed, "{case}: {found:?}");
+                if fault == Fault::Short {
+                    assert_eq!((known.errors, found.missing), (0, 0), "{case}");
+                }
+            }
         }
-        if !matches!(fault, Fault::Killed) {
-            let told = events.len() as u64 + missing;
-            assert!(told >= known.pushed, "{case}: {events:?}, {missing} missing");
-            assert!(told - known.unsynced <= known.pushed, "{case}: {events:?}, {missing} missing");
+    }
+    println!("3 faults, 1, 2 and 8 in a row, at each of {} operations", operations());
+}
+
+#[test]
+fn a_crash_at_any_step_costs_no_synced_event() {
+    let mut damaged = 0;
+    for at in 0..operations() {
+        for crash in crashes(at) {
+            let case = format!("{crash:?} at operation {at}");
+            let fs = SimFs::new();
+            fs.fail(at, Fault::Stop);
+            let mut known = Known::default();
+            run(&fs, 0, &mut known);
+            fs.crash(crash);
+            let found = found(&fs, &case);
+            assert_synced_are_there(&known, &found, &case);
+            damaged += found.damaged;
+            assert!(found.damaged == 0 || matches!(crash, Crash::Some(_)), "{case}: {found:?}");
         }
-        if matches!(fault, Fault::Short) {
-            assert_eq!((known.errors, missing), (0, 0), "{case}");
-        }
-        at += 1;
-        if known.operations != 0 && at > known.operations {
-            return at;
+    }
+    println!(
+        "5 crashes at each of {} operations: {damaged} lines damaged, all unsynced",
+        operations()
+    );
+}
+
+#[test]
+fn a_power_cut_after_a_fault_costs_no_synced_event() {
+    for fault in [Fault::Failure, Fault::Full] {
+        for at in 0..operations() {
+            for crash in crashes(at) {
+                let case = format!("{fault:?} at operation {at}, {crash:?}");
+                let fs = SimFs::new();
+                fs.fail(at, fault);
+                let mut known = Known::default();
+                run(&fs, 0, &mut known);
+                fs.crash(crash);
+                assert_synced_are_there(&known, &found(&fs, &case), &case);
+            }
         }
     }
 }
 
 #[test]
-fn a_refusal_at_any_step_costs_no_synced_event_and_is_told() {
-    for kind in [ErrorKind::StorageFull, ErrorKind::Other] {
-        for count in [1, 3, 8] {
-            let operations = at_every_operation(Fault::Refused(kind, count));
-            println!("{kind:?}, {count} in a row: at each of {operations} operations");
+fn a_second_crash_costs_no_synced_event_either() {
+    for at in (0..operations()).step_by(3) {
+        for (first, second) in crashes(at).into_iter().zip(crashes(at + 1).into_iter().rev()) {
+            let case = format!("{first:?} at operation {at}, then {second:?}");
+            let fs = SimFs::new();
+            fs.fail(at, Fault::Stop);
+            let mut known = Known::default();
+            run(&fs, 0, &mut known);
+            fs.crash(first);
+            // While it starts, or somewhat later.
+            fs.fail(fs.operations() + at % 29, Fault::Stop);
+            run(&fs, 100, &mut known);
+            fs.crash(second);
+            run(&fs, 200, &mut known);
+            fs.crash(Crash::Lost);
+            assert_synced_are_there(&known, &found(&fs, &case), &case);
         }
     }
 }
 
 #[test]
-fn a_torn_write_at_any_step_costs_no_synced_event_and_is_told() {
-    for count in [1, 3, 8] {
-        let operations = at_every_operation(Fault::Torn(ErrorKind::StorageFull, count));
-        println!("torn, {count} in a row: at each of {operations} operations");
+fn a_disk_that_is_full_at_the_start_is_used_when_it_is_not() {
+    let fs = SimFs::new();
+    fs.place(&Path::new(DIR).join("other"), &[0; 100]);
+    fs.set_capacity(Some(100));
+    let (mut dump, _) = DumpWriter::open(fs.clone(), config(), NOW_MS).unwrap();
+    for number in 0..5 {
+        push(&mut dump, number);
+        dump.flush(NOW_MS).unwrap_err();
     }
-}
-
-#[test]
-fn a_short_write_at_any_step_is_no_matter() {
-    at_every_operation(Fault::Short);
-}
-
-#[test]
-fn a_kill_at_any_step_costs_no_synced_event() {
-    let operations = at_every_operation(Fault::Killed);
-    println!("killed at each of {operations} operations");
+    fs.set_capacity(None);
+    push(&mut dump, 5);
+    dump.flush(NOW_MS).unwrap();
+    assert_eq!(dump.stats().dropped.get(GapReason::NoSpace), 5);
+    assert_eq!((dump.stats().events, dump.stats().gaps, dump.stats().files), (1, 1, 1));
 }

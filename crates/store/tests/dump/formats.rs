@@ -191,6 +191,8 @@ fn what_a_file_is_is_seen_from_its_content() {
     for other in [&b"\x1f\x8b\x08"[..], b"PK\x03\x04", b"\xbf\x01\xbf", b"hello", b"\x28\xb5\x2f"] {
         assert!(matches!(open("x", other), Err(DumpError::NotADump { .. })), "{other:?}");
     }
+    assert_eq!(open("a.jsonl", b"\0\0\0").unwrap(), (DumpFormat::Json, false));
+    assert_eq!(open("a.cot.zst", &zstd("\0")).unwrap(), (DumpFormat::Xml, true));
     assert!(matches!(open("x", b"\x28\xb5\x2f\xfd"), Err(DumpError::Unreadable { line: 0, .. })));
     assert!(matches!(DumpReader::open("no such file"), Err(DumpError::Open { .. })));
 }
