@@ -272,6 +272,24 @@ fn what_is_held_outlives_a_restart() {
 }
 
 #[test]
+fn what_came_at_the_same_time_is_delivered_in_order_after_two_restarts() {
+    let (mut sim, alpha) = bravo_is_away(Sim::open());
+    // One of them sent again stands where it was sent last.
+    for uid in ["chat-d", "chat-z", "chat-c", "chat-a", "chat-d", "chat-b"] {
+        sim.say(alpha, chat(uid, "B"));
+    }
+    // A clock that has gone back makes them all new.
+    let (mut sim, _) = sim.restarted(0);
+    sim.now.unix_ms -= i64::try_from(MINUTE).expect("a short time");
+    let (mut sim, restored) = sim.restarted(0);
+    assert_eq!((restored.held, restored.refused), (5, 0));
+    let bravo = sim.join("B", "BRAVO", "Cyan");
+    let mut uids = sim.uids(bravo);
+    uids.retain(|uid| uid.starts_with("chat"));
+    assert_eq!(uids, ["chat-z", "chat-c", "chat-a", "chat-d", "chat-b"]);
+}
+
+#[test]
 fn time_spent_down_counts_for_what_is_held() {
     let (mut sim, alpha) = bravo_is_away(Sim::open());
     sim.say(alpha, chat("chat-1", "B"));

@@ -218,13 +218,13 @@ impl Hub {
     }
 
     fn hold_one(&mut self, now: Now, to: &Arc<str>, held: Held) -> bool {
-        let record = self.watch.what.changes.then(|| held_record(now, to, &held));
-        if !self.roster.hold(to, held, self.roster_bounds()) {
+        let Some(held) = self.roster.hold(to, held, self.roster_bounds()) else {
             self.stats.held_refused += 1;
             return false;
-        }
+        };
         self.stats.held += 1;
-        if let Some(record) = record {
+        if self.watch.what.changes {
+            let record = held_record(now, to, held);
             self.watch.change(PictureChange::Put(Record::Held(record)));
         }
         true

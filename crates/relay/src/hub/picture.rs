@@ -177,7 +177,7 @@ impl Hub {
         let HeldEvent { to, uid, sender, team, event, .. } = held;
         if scanner.scan(&event).is_ok_and(|header| header.bytes().len() == event.len()) {
             let held = Held { uid, sender, team, received_ms, event, under_way: None };
-            Outcome::of(self.roster.hold(&to, held, self.roster_bounds()))
+            Outcome::of(self.roster.hold(&to, held, self.roster_bounds()).is_some())
         } else {
             Outcome::Refused
         }

@@ -142,34 +142,35 @@ impl Roster {
         true
     }
 
-    /// Holds an event for somebody. One with the same uid takes the place of the former. `false`
-    /// when there is no room, or nobody of that uid is known.
-    pub(super) fn hold(&mut self, to: &str, held: Held, bounds: Bounds) -> bool {
-        let Some((to, _)) = self.by_uid.get_key_value(to) else { return false };
+    /// Holds an event for somebody, behind all others; a former one with the same uid goes. Hands
+    /// out what is held; `None` when there is no room, or nobody of that uid is known.
+    pub(super) fn hold(&mut self, to: &str, mut held: Held, bounds: Bounds) -> Option<&Held> {
+        let (to, _) = self.by_uid.get_key_value(to)?;
         let to = to.clone();
-        let Some(known) = self.by_uid.get_mut(&to) else { return false };
+        let known = self.by_uid.get_mut(&to)?;
         let at = known.held.iter().position(|other| other.uid == held.uid);
         let freed = at.and_then(|at| known.held.get(at)).map_or(0, Held::cost);
         let cost = held.cost();
         if known.held_bytes - freed + cost > bounds.held_for_one
             || self.held_bytes - freed + cost > bounds.held
         {
-            return false;
+            return None;
         }
         known.held_bytes = known.held_bytes - freed + cost;
         self.held_bytes = self.held_bytes - freed + cost;
-        match at.and_then(|at| known.held.get_mut(at)) {
-            Some(place) => *place = held,
-            None => {
-                known.held.push_back(held);
-                self.held_events += 1;
-            }
-        }
         if let Some(left_ms) = known.left_ms {
             self.forgettable.remove(&(left_ms, to.clone()));
         }
         self.holding.insert(to);
-        true
+        match at {
+            Some(at) => drop(known.held.remove(at)),
+            None => self.held_events += 1,
+        }
+        // A restart knows them by their times: no two of one addressee have the same.
+        let least_ms = known.held.back().map(|last| last.received_ms.saturating_add(1));
+        held.received_ms = least_ms.map_or(held.received_ms, |least| held.received_ms.max(least));
+        known.held.push_back(held);
+        known.held.back()
     }
 
     /// Everything that is held for somebody and not on its way, to be sent on its way.

@@ -164,7 +164,10 @@ impl Sim {
     pub fn restarted(&mut self, ms: u64) -> (Self, Restored) {
         let mut picture: Vec<_> = self.picture().into_values().collect();
         // The order in which a store would hand them out.
-        picture.sort_by_key(|record| matches!(record, Record::Held(_)));
+        picture.sort_by_key(|record| match record {
+            Record::Held(held) => (true, held.received_ms),
+            _ => (false, 0),
+        });
         let mut sim = Self::new(self.hub.config().clone());
         // A monotonic clock begins anew.
         sim.now.unix_ms = self.now.unix_ms + i64::try_from(ms).expect("a short time");
