@@ -14,19 +14,22 @@ use std::ffi::OsString;
 
 use crate::error::Failure;
 
+/// The environment.
+type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
 use self::args::DumpCommand;
 pub(crate) use self::args::{DumpArgs, ReplayArgs};
 
-/// Runs `tinycot dump`. `data_dir` is the value of `TINYCOT_DATA_DIR`.
+/// Runs `tinycot dump`. `variable` gives the value of an environment variable.
 ///
 /// # Errors
 ///
 /// A file that is not there, nothing that could be read, or trouble with the output.
-pub(crate) fn dump(args: &DumpArgs, data_dir: Option<OsString>) -> Result<(), Failure> {
+pub(crate) fn dump(args: &DumpArgs, variable: Variables<'_>) -> Result<(), Failure> {
     match &args.command {
-        DumpCommand::Cat(args) => cat::run(args, data_dir),
-        DumpCommand::Export(args) => export::run(args, data_dir),
-        DumpCommand::Stats(args) => stats::run(args, data_dir),
+        DumpCommand::Cat(args) => cat::run(args, variable),
+        DumpCommand::Export(args) => export::run(args, variable),
+        DumpCommand::Stats(args) => stats::run(args, variable),
     }
 }
 

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         Command::Check(sources) => config::load(sources, env::vars_os())
             .map_err(Failure::from)
             .and_then(|loaded| report::print(&report::check(&loaded)).map(drop)),
-        Command::Dump(args) => captures::dump(&args, env::var_os("TINYCOT_DATA_DIR")),
+        Command::Dump(args) => captures::dump(&args, &|name| env::var_os(name)),
         Command::Config => report::print(config::DEFAULT_FILE).map(drop),
         Command::Replay(args) => captures::replay(&args),
         Command::Serve(sources) => config::load(sources, env::vars_os())

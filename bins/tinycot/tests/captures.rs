@@ -115,6 +115,13 @@ fn without_a_file_the_dumps_of_the_data_directory_are_read() {
     let by_variable =
         tinycot().args(["dump", "cat"]).env("TINYCOT_DATA_DIR", &data).output().unwrap();
     assert_eq!(stdout(&by_variable), expected);
+    let of_dumps = tinycot()
+        .args(["dump", "cat"])
+        .env("TINYCOT_DUMP_DIR", data.join("dump"))
+        .env("TINYCOT_DATA_DIR", "/nowhere")
+        .output()
+        .unwrap();
+    assert_eq!(stdout(&of_dumps), expected);
     fs::rename(data.join("dump"), data.join("tinycot-data")).unwrap();
     let as_directory = printed(&["dump", "cat", data.join("tinycot-data").to_str().unwrap()]);
     assert_eq!(as_directory, expected);

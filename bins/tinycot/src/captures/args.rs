@@ -102,7 +102,7 @@ pub(super) struct InputArgs {
     #[arg(value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
 
-    /// Data directory of the server whose dumps are read [default: TINYCOT_DATA_DIR or
+    /// Data directory of the server whose dumps are read [default: TINYCOT_DATA_DIR, or
     /// ./tinycot-data]
     #[arg(long, value_name = "DIR", conflicts_with = "files")]
     pub(super) data_dir: Option<PathBuf>,

@@ -1,16 +1,15 @@
 //! `tinycot dump cat`: the events themselves.
 
-use std::ffi::OsString;
-
 use capture::{EventFormat, EventWriter};
 
+use super::Variables;
 use super::args::CatArgs;
 use super::input::{Found, Input};
 use super::output::{Output, Syntax};
 use crate::error::Failure;
 
-pub(super) fn run(args: &CatArgs, data_dir: Option<OsString>) -> Result<(), Failure> {
-    let mut input = Input::open(&args.input, &args.filter, data_dir)?;
+pub(super) fn run(args: &CatArgs, variable: Variables<'_>) -> Result<(), Failure> {
+    let mut input = Input::open(&args.input, &args.filter, variable)?;
     let mut output = Output::new(match args.format {
         EventFormat::Xml => Syntax::Xml,
         _ => Syntax::Json,

@@ -1,20 +1,20 @@
 //! `tinycot dump export`: where things went.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use capture::{TrackFormat, Tracks};
 
+use super::Variables;
 use super::args::ExportArgs;
 use super::input::{Found, Input, complain};
 use super::output::{Output, Syntax, read_on};
 use crate::error::Failure;
 use crate::report;
 
-pub(super) fn run(args: &ExportArgs, data_dir: Option<OsString>) -> Result<(), Failure> {
-    let mut input = Input::open(&args.input, &args.filter, data_dir)?;
+pub(super) fn run(args: &ExportArgs, variable: Variables<'_>) -> Result<(), Failure> {
+    let mut input = Input::open(&args.input, &args.filter, variable)?;
     let mut tracks = Tracks::new().with_split(args.split);
     let uids = input.filter().uids.clone();
     input.read(|found| {

@@ -1,12 +1,12 @@
 //! Reading captures, and saying what could not be read.
 
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use capture::{BadRecord, Entry, Filter, Gap, Record, Source};
 use cot_core::{Header, Scanner};
 
+use super::Variables;
 use super::args::{FilterArgs, InputArgs};
 use crate::error::Failure;
 use crate::view::text;
@@ -41,16 +41,14 @@ pub(super) enum Found<'a> {
 }
 
 impl Input {
-    /// Opens what the arguments name. `data_dir` is the value of `TINYCOT_DATA_DIR`.
+    /// Opens what the arguments name, or else the dumps where the environment says.
     pub(super) fn open(
         args: &InputArgs,
         filter: &FilterArgs,
-        data_dir: Option<OsString>,
+        variable: Variables<'_>,
     ) -> Result<Self, Failure> {
         let files = if args.files.is_empty() {
-            let dir = args.data_dir.clone().or_else(|| data_dir.map(PathBuf::from));
-            let dir = dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into()).join(DUMP_DIR);
-            dumps(&dir)?
+            dumps(&dump_dir(args.data_dir.as_deref(), variable))?
         } else {
             expand(&args.files)?
         };
@@ -133,6 +131,15 @@ impl Troubles {
             }
         }
     }
+}
+
+/// Where the dumps of a server are: as named, as its environment says, or where they always are.
+fn dump_dir(data_dir: Option<&Path>, variable: Variables<'_>) -> PathBuf {
+    let set = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let in_data = |data: PathBuf| data.join(DUMP_DIR);
+    let named = data_dir.map(|data| in_data(data.to_owned()));
+    let set = || set("TINYCOT_DUMP_DIR").or_else(|| set("TINYCOT_DATA_DIR").map(in_data));
+    named.or_else(set).unwrap_or_else(|| in_data(DEFAULT_DATA_DIR.into()))
 }
 
 /// Files as they are, directories as the dumps in them.

@@ -1,12 +1,12 @@
 //! `tinycot dump stats`: how much there is, and of what.
 
-use std::ffi::OsString;
 use std::io;
 use std::time::Duration;
 
 use capture::{Count, Stats, StatsReport};
 use indicatif::FormattedDuration;
 
+use super::Variables;
 use super::args::StatsArgs;
 use super::input::{Found, Input};
 use crate::error::Failure;
@@ -18,8 +18,8 @@ use crate::view::text::{self, cell};
 /// Rows of each table; `--json` has all.
 const MAX_ROWS: usize = 20;
 
-pub(super) fn run(args: &StatsArgs, data_dir: Option<OsString>) -> Result<(), Failure> {
-    let mut input = Input::open(&args.input, &args.filter, data_dir)?;
+pub(super) fn run(args: &StatsArgs, variable: Variables<'_>) -> Result<(), Failure> {
+    let mut input = Input::open(&args.input, &args.filter, variable)?;
     let mut stats = Stats::new();
     input.read(|found| {
         match found {
