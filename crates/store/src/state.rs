@@ -59,7 +59,7 @@ impl Change {
             Err(self.unfit("is too long"))
         } else if value.trim().is_empty() {
             Err(self.unfit("is empty"))
-        } else if value.contains(['\n', '\r']) {
+        } else if value.bytes().any(|byte| matches!(byte, b'\n' | b'\r')) {
             Err(self.unfit("has more than one line"))
         } else {
             Ok(())
