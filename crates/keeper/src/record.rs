@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use relay::{Audience, HeldEvent, Item, ItemKind, KnownContact, PictureChange, Record};
 use serde::{Deserialize, Serialize};
-use store::Change;
+use store::{Change, MAX_VALUE_BYTES};
 
 use key::key_text;
 
@@ -46,17 +46,20 @@ pub enum RecordError {
     },
 }
 
-/// The change as a store takes it, in the newest schema.
+/// The change as a store takes it, in the newest schema. `None` is a kind of record that this version
+/// does not know. A record that is too large for any store removes the one before it.
 pub fn write_change(change: &PictureChange) -> Option<Change> {
     match change {
-        PictureChange::Put(record) => write_entry(record),
-        PictureChange::Remove(key) => Some(Change { key: key_text(key)?, value: None }),
+        PictureChange::Put(record) => {
+            write_entry(record).or_else(|| Some(Change::remove(key_text(&record.key())?)))
+        }
+        PictureChange::Remove(key) => Some(Change::remove(key_text(key)?)),
         _ => None,
     }
 }
 
 /// The record as an entry of a store, in the newest schema. `None` is a kind of record that this
-/// version does not know.
+/// version does not know, or one whose text is longer than [`MAX_VALUE_BYTES`].
 pub fn write_entry(record: &Record) -> Option<Change> {
     let value = match record {
         Record::Item(item) => serde_json::to_string(&ItemText::from(item)),
@@ -64,7 +67,8 @@ pub fn write_entry(record: &Record) -> Option<Change> {
         Record::Held(held) => serde_json::to_string(&HeldText::from(held)),
         _ => return None,
     };
-    Some(Change { key: key_text(&record.key())?, value: Some(value.ok()?) })
+    let value = value.ok().filter(|value| value.len() <= MAX_VALUE_BYTES)?;
+    Some(Change::put(key_text(&record.key())?, value))
 }
 
 /// The record that an entry of a store holds.
