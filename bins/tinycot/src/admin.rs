@@ -3,7 +3,7 @@
 //! | path | answer |
 //! | --- | --- |
 //! | `/live` | 200 while the relay's thread turns, 503 when it does not within a second |
-//! | `/ready` | 200 while clients are served, 503 once the server is stopping |
+//! | `/ready` | 200 while clients are served, with what is wrong with the storage, if anything; 503 once the server is stopping |
 //! | `/metrics` | counters for Prometheus; no callsigns, no uids, no addresses |
 //! | `/api/clients` | connections, a list of [`ClientRow`](api::ClientRow) |
 //! | `/api/contacts` | who said who they are, a list of [`ContactRow`](api::ContactRow) |
@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use keeper::Monitor;
 use prometheus_client::registry::Registry;
 use relay::server::Relay;
 use tokio::net::TcpListener;
@@ -57,6 +58,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Admin {
     relay: Relay,
+    monitor: Monitor,
     metrics: Registry,
     probe: mpsc::Sender<Probe>,
     stopped: watch::Receiver<bool>,
@@ -65,12 +67,13 @@ pub(crate) struct Admin {
 impl Admin {
     pub(crate) fn new(
         relay: Relay,
+        monitor: Monitor,
         probe: mpsc::Sender<Probe>,
         stopped: watch::Receiver<bool>,
         started: Instant,
     ) -> Self {
-        let metrics = metrics::registry(relay.clone(), started);
-        Self { relay, metrics, probe, stopped }
+        let metrics = metrics::registry(relay.clone(), monitor.clone(), started);
+        Self { relay, monitor, metrics, probe, stopped }
     }
 }
 

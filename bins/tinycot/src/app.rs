@@ -22,6 +22,7 @@ use crate::config::{Loaded, Settings};
 use crate::error::Failure;
 use crate::logging::LogWriter;
 use crate::ops::Ops;
+use crate::storage::{self, Storage};
 use crate::{announce, clock, limits, logging};
 
 /// Tasks that run before sockets are looked at again. A turn of the relay, in which everyone who has
@@ -68,8 +69,11 @@ fn start(
         warn!("{warning}");
     }
     prepare(&settings.data_dir)?;
+    let _lock = storage::lock(&settings.data_dir)?;
     fit_into_limits(&mut settings);
 
+    let (relay, driver) = Relay::new(settings.hub_config());
+    let storage = Storage::start(&relay, &settings)?;
     let runtime = runtime("the relay's runtime cannot be made")?;
     let cot = bind_cot(&runtime, &settings)?;
     let admin = bind_admin(&runtime, &settings)?;
@@ -77,11 +81,11 @@ fn start(
     let admin_addr = admin.as_ref().map(std::net::TcpListener::local_addr).transpose();
     let admin_addr = admin_addr.map_err(lost_address)?;
 
-    let (relay, driver) = Relay::new(settings.hub_config());
     let (stop, stopped) = watch::channel(false);
     let (probe, probes) = mpsc::channel(PROBES);
     let ops = Ops {
         relay: relay.clone(),
+        monitor: storage.monitor(),
         admin,
         stats_interval: settings.stats_interval,
         drain_timeout: settings.drain_timeout,
@@ -95,7 +99,12 @@ fn start(
     announce::ready(&cot_addrs, admin_addr, clock::now().duration_since(started));
 
     let parts = Parts { cot, relay, driver, probes, stopped, settings };
-    let done = runtime.block_on(parts.run());
+    let done = runtime.block_on(async {
+        let done = parts.run().await;
+        // The relay's thread goes on answering meanwhile.
+        let _ = tokio::task::spawn_blocking(|| storage.finish()).await;
+        done
+    });
     // Connections that outlived the drain do not hold up the exit.
     runtime.shutdown_background();
     done

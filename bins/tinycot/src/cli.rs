@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, value_parser};
 
 use crate::bench::BenchArgs;
 use crate::captures::{DumpArgs, ReplayArgs};
-use crate::config::{Group, KEYS, Key, RawSetting, Sources};
+use crate::config::{KEYS, Key, RawSetting, Sources};
 use crate::view::{Table, View};
 
 /// What to do.
@@ -137,7 +137,11 @@ fn setting(key: &'static Key) -> Arg {
         .help_heading(key.group.title())
         .hide_short_help(!key.is_common())
         .action(if key.is_list() { ArgAction::Append } else { ArgAction::Set });
-    if key.group == Group::Log && key.flag == "log" { arg.alias("log-level") } else { arg }
+    match key.flag {
+        "dump" => arg.num_args(0..=1).default_missing_value("json"),
+        "log" => arg.alias("log-level"),
+        _ => arg,
+    }
 }
 
 fn with_view(command: clap::Command) -> clap::Command {

@@ -21,7 +21,7 @@ use std::time::Duration;
 use relay::{AllowRule, HubConfig, TeamPolicy};
 
 pub(crate) use error::{ConfigError, Problem};
-pub(crate) use key::{Group, Key};
+pub(crate) use key::Key;
 pub(crate) use keys::KEYS;
 pub(crate) use raw::{Origin, RawSetting, Sources};
 
@@ -52,6 +52,22 @@ pub(crate) struct Settings {
     pub(crate) team_policy: Policy,
     pub(crate) allow: Vec<AllowRule>,
     pub(crate) default_team: String,
+    /// Whether the picture is kept on disk.
+    pub(crate) state: bool,
+    /// Longest time that a change of the picture is not on disk.
+    pub(crate) state_sync: Duration,
+    /// Snapshots that are kept.
+    pub(crate) state_generations: usize,
+    /// Bytes of changes beyond which a new snapshot is written.
+    pub(crate) journal_size: u64,
+    pub(crate) dump: DumpMode,
+    /// `None` is the default place, see [`Settings::dump_dir`].
+    pub(crate) dump_dir: Option<PathBuf>,
+    pub(crate) dump_file_size: u64,
+    pub(crate) dump_file_age: Duration,
+    pub(crate) dump_files: usize,
+    pub(crate) dump_total: u64,
+    pub(crate) dump_compress: bool,
     /// All but the team policy, which [`Settings::hub_config`] adds.
     pub(crate) hub: HubConfig,
 }
@@ -61,6 +77,14 @@ pub(crate) struct Settings {
 pub(crate) enum Policy {
     Isolated,
     Open,
+}
+
+/// Whether, and how, every accepted event is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DumpMode {
+    Json,
+    Off,
+    Xml,
 }
 
 /// Settings, and where each came from.
@@ -121,6 +145,11 @@ impl Settings {
         config
     }
 
+    /// Where the dump is.
+    pub(crate) fn dump_dir(&self) -> PathBuf {
+        self.dump_dir.clone().unwrap_or_else(|| self.data_dir.join("dump"))
+    }
+
     fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.hub.heartbeat.is_zero() || self.hub.heartbeat >= ATAK_PATIENCE {
@@ -137,6 +166,9 @@ impl Settings {
             warnings.push(
                 "admin_listen: callsigns and addresses are readable from the network".to_owned(),
             );
+        }
+        if self.dump != DumpMode::Off && self.dump_total < self.dump_file_size {
+            warnings.push("dump_total: less than one file of dump_file_size".to_owned());
         }
         warnings
     }
@@ -155,6 +187,17 @@ impl Default for Settings {
             team_policy: Policy::Open,
             allow: Vec::new(),
             default_team: String::new(),
+            state: true,
+            state_sync: Duration::from_secs(1),
+            state_generations: 3,
+            journal_size: 4 << 20,
+            dump: DumpMode::Off,
+            dump_dir: None,
+            dump_file_size: 64 << 20,
+            dump_file_age: Duration::from_secs(24 * 3600),
+            dump_files: 100,
+            dump_total: 1 << 30,
+            dump_compress: true,
             hub: HubConfig::default(),
         }
     }

@@ -42,6 +42,11 @@ pub(crate) enum Failure {
     )]
     NoDump { dir: PathBuf },
     #[error(
+        "data_dir: {} is in use by another TinyCoT server; stop it, or choose another directory with --data-dir",
+        path.display()
+    )]
+    DataDirTaken { path: PathBuf },
+    #[error(
         "no TinyCoT server answers on {addr}; start one with `tinycot serve`, or name its admin address with --admin"
     )]
     NoServer { addr: SocketAddr, source: io::Error },
@@ -51,6 +56,8 @@ pub(crate) enum Failure {
     RelayEnded,
     #[error("{0}")]
     Server(String),
+    #[error("{what} cannot be used: {}", path.display())]
+    Storage { what: &'static str, path: PathBuf, source: Box<dyn std::error::Error> },
     #[error("{doing}")]
     System { doing: &'static str, source: io::Error },
     #[error(
@@ -70,8 +77,10 @@ impl Failure {
             Self::Capture(_)
             | Self::Config(ConfigError::Read { .. })
             | Self::DataDir { .. }
+            | Self::DataDirTaken { .. }
             | Self::NoDump { .. }
             | Self::Output { .. }
+            | Self::Storage { .. }
             | Self::System { .. }
             | Self::Unreadable => exit::IO,
             Self::ConnectionLost { .. } | Self::RelayEnded | Self::Server(_) => exit::OTHER,

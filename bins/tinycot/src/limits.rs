@@ -2,8 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files kept for the log, the admin listener, timers and the like.
-const RESERVED: u64 = 64;
+/// Files kept for the log, the admin listener, the state, the dump, timers and the like.
+const RESERVED: u64 = 72;
 
 /// Raises the limit on open files as far as the system lets us, and returns how many of `wanted`
 /// connections fit into it.

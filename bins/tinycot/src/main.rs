@@ -13,6 +13,7 @@ mod limits;
 mod logging;
 mod ops;
 mod report;
+mod storage;
 mod view;
 
 use std::env;

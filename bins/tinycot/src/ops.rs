@@ -4,6 +4,7 @@ use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use keeper::Monitor;
 use relay::server::Relay;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,17 +16,20 @@ use crate::admin::{self, Admin};
 use crate::app::{LOG_PATIENCE, Probe, asked, runtime};
 use crate::error::{Failure, exit};
 use crate::logging::LogWriter;
+use crate::storage::FINISH_WITHIN;
 
 /// Stack of the thread. The deepest thing on it is the writing of a JSON table.
 const STACK_BYTES: usize = 512 << 10;
 
-/// Time beyond the drain after which a process that has not ended is ended.
+/// Time beyond the drain and the storing after which a process that has not ended is ended.
 const GRACE: Duration = Duration::from_millis(400);
 
 /// Everything the second thread works with.
 #[derive(Debug)]
 pub(crate) struct Ops {
     pub(crate) relay: Relay,
+    /// How storing goes.
+    pub(crate) monitor: Monitor,
     pub(crate) admin: Option<std::net::TcpListener>,
     /// Zero is off.
     pub(crate) stats_interval: Duration,
@@ -55,13 +59,15 @@ impl Ops {
 
         if let Some(listener) = admin {
             let stopped = self.stop.subscribe();
-            let state = Admin::new(self.relay.clone(), self.probe, stopped, self.started);
+            let state =
+                Admin::new(self.relay.clone(), self.monitor, self.probe, stopped, self.started);
             runtime.spawn(admin::serve(listener, state));
         }
         if !self.stats_interval.is_zero() {
             runtime.spawn(traffic(self.relay, self.stats_interval, self.stop.subscribe()));
         }
-        let run = watch_signals(signals, self.stop, self.drain_timeout + GRACE, self.log);
+        let patience = self.drain_timeout + FINISH_WITHIN + GRACE;
+        let run = watch_signals(signals, self.stop, patience, self.log);
         thread::Builder::new()
             .name("ops".to_owned())
             .stack_size(STACK_BYTES)

@@ -47,7 +47,7 @@ fn metrics_count_everything_and_name_nobody() {
 fn every_metric_is_explained_to_operators() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
     let page = std::fs::read_to_string(page).unwrap();
-    let metrics = Server::start().get("/metrics").1;
+    let metrics = Server::with(&["--dump"]).get("/metrics").1;
     let kinds = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     for (name, kind) in kinds {
         let suffix = match kind {

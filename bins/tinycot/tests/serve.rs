@@ -82,7 +82,7 @@ fn a_taken_port_is_named_with_what_to_do() {
         assert!(output.stdout.is_empty(), "nothing is announced before all is bound");
         let text = stderr(&output);
         let start = format!("tinycot: {key}: cannot listen on {taken}: the port is taken; another");
-        assert!(text.starts_with(&start), "{text}");
+        assert!(text.lines().any(|line| line.starts_with(&start)), "{text}");
         assert!(text.contains(&format!("another port with {flag}")), "{text}");
     }
 }
@@ -103,7 +103,10 @@ fn the_data_directory_is_made_for_its_owner_alone() {
     let _server = Server::with_data(&data, &[]);
     let mode = fs::metadata(&data).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
-    assert_eq!(fs::read_dir(&data).unwrap().count(), 0, "the probe is gone");
+    let mut names: Vec<_> =
+        fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["lock", "state"], "the probe is gone");
 }
 
 #[test]
@@ -192,9 +195,9 @@ fn too_few_files_mean_fewer_clients_and_a_working_admin_listener() {
     let server = Server::run_by("ulimit -n 100; exec \"$@\"");
     let clients: Vec<_> = (0..50).map(|_| server.client()).collect();
     wait_until("the last ones are refused", || {
-        server.json("/api/stats")["connections_refused"]["full"] == 14
+        server.json("/api/stats")["connections_refused"]["full"] == 22
     });
-    assert_eq!(server.json("/api/stats")["connections_open"], 36);
+    assert_eq!(server.json("/api/stats")["connections_open"], 28);
     drop(clients);
     wait_until("all have gone", || server.json("/api/stats")["connections_open"] == 0);
     server.signal(rustix::process::Signal::TERM);

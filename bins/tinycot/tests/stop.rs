@@ -77,7 +77,8 @@ fn clients_that_do_not_read_do_not_hold_up_the_stop() {
     server.signal(Signal::TERM);
     let (status, ended, log) = server.ended();
     assert!(status.success(), "{status} {log}");
-    assert!(ended.duration_since(asked) < Duration::from_secs(2), "{log}");
+    // Of that, storing 12 MB may take a second without optimisation.
+    assert!(ended.duration_since(asked) < Duration::from_secs(3), "{log}");
 }
 
 #[test]

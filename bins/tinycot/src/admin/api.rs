@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use keeper::{KeeperStats, StateStats};
 use relay::{ClientInfo, ContactInfo, PerReason, Reason, Stats, TeamInfo};
 use serde::{Deserialize, Serialize};
+use store::dump::{DumpStats, GapReason};
 
 /// How often, by reason.
 pub(crate) type Counts = BTreeMap<String, u64>;
@@ -114,6 +116,57 @@ pub(crate) struct StatsTable {
     pub(crate) emergencies: u64,
     /// Bytes of events that some client may still read.
     pub(crate) event_log_bytes: u64,
+    /// Events whose addressees were all away.
+    pub(crate) events_held: u64,
+    /// Events put by, one for each addressee, and what became of them.
+    pub(crate) held: u64,
+    pub(crate) held_delivered: u64,
+    pub(crate) held_expired: u64,
+    /// Events for which there was no room.
+    pub(crate) held_refused: u64,
+    /// Events put by now, and the memory that they use.
+    pub(crate) held_events: u64,
+    pub(crate) held_bytes: u64,
+    /// The picture on disk; null when it is not kept.
+    pub(crate) state: Option<StateTable>,
+    /// The dump; null when there is none.
+    pub(crate) dump: Option<DumpTable>,
+}
+
+/// What was written of the picture.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StateTable {
+    pub(crate) snapshots: u64,
+    pub(crate) snapshot_bytes: u64,
+    /// Changes since the last snapshot began.
+    pub(crate) journal_bytes: u64,
+    /// Times that changes were made durable, and how many changes.
+    pub(crate) syncs: u64,
+    pub(crate) changes: u64,
+    /// Snapshots included.
+    pub(crate) written_bytes: u64,
+    /// Changes that came faster than the disk took them.
+    pub(crate) lost_changes: u64,
+    /// Operations that the disk refused.
+    pub(crate) errors: u64,
+    pub(crate) queue_bytes: u64,
+}
+
+/// What was recorded of the events.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct DumpTable {
+    pub(crate) events: u64,
+    /// Before compression.
+    pub(crate) bytes: u64,
+    /// Events not recorded, by reason, and how many gaps say so.
+    pub(crate) dropped: Counts,
+    pub(crate) gaps: u64,
+    /// Files, and the bytes that they take on disk.
+    pub(crate) files: u64,
+    pub(crate) stored_bytes: u64,
+    /// Operations that the disk refused.
+    pub(crate) errors: u64,
+    pub(crate) queue_bytes: u64,
 }
 
 impl From<ClientInfo> for ClientRow {
@@ -164,8 +217,8 @@ impl From<TeamInfo> for TeamRow {
     }
 }
 
-impl From<&Stats> for StatsTable {
-    fn from(stats: &Stats) -> Self {
+impl StatsTable {
+    pub(crate) fn new(stats: &Stats, kept: &KeeperStats) -> Self {
         Self {
             connections_received: stats.connections_received,
             connections_open: stats.connections_open,
@@ -188,6 +241,47 @@ impl From<&Stats> for StatsTable {
             teams_refused: stats.teams_refused,
             emergencies: stats.emergencies,
             event_log_bytes: stats.log_bytes,
+            events_held: stats.events_held,
+            held: stats.held,
+            held_delivered: stats.held_delivered,
+            held_expired: stats.held_expired,
+            held_refused: stats.held_refused,
+            held_events: stats.held_events,
+            held_bytes: stats.held_bytes,
+            state: kept.state.as_ref().map(StateTable::from),
+            dump: kept.dump.as_ref().map(|dump| DumpTable::new(dump, kept)),
+        }
+    }
+}
+
+impl From<&StateStats> for StateTable {
+    fn from(stats: &StateStats) -> Self {
+        Self {
+            snapshots: stats.snapshots,
+            snapshot_bytes: stats.snapshot_bytes,
+            journal_bytes: stats.journal_bytes,
+            syncs: stats.syncs,
+            changes: stats.changes,
+            written_bytes: stats.written_bytes,
+            lost_changes: stats.lost_changes,
+            errors: stats.errors,
+            queue_bytes: stats.queue_bytes as u64,
+        }
+    }
+}
+
+impl DumpTable {
+    fn new(dump: &DumpStats, kept: &KeeperStats) -> Self {
+        let dropped = GapReason::ALL.map(|why| (why.label().to_owned(), dump.dropped.get(why)));
+        Self {
+            events: dump.events,
+            bytes: dump.bytes,
+            dropped: dropped.into_iter().filter(|&(_, count)| count > 0).collect(),
+            gaps: dump.gaps,
+            files: dump.files as u64,
+            stored_bytes: dump.stored_bytes,
+            errors: kept.dump_errors,
+            queue_bytes: kept.dump_queue_bytes as u64,
         }
     }
 }

@@ -2,9 +2,12 @@
 //!
 //! Labels are reasons and codes from closed sets: no callsigns, no uids, no addresses.
 
+mod storage;
+
 use std::fmt::{self, Error};
 use std::time::Instant;
 
+use keeper::Monitor;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -15,17 +18,19 @@ use relay::server::Relay;
 use relay::{PerReason, Reason};
 
 use super::process;
+
 use crate::clock;
 
 /// A registry that reads the relay at every scrape. All names begin with `tinycot_`.
-pub(super) fn registry(relay: Relay, started: Instant) -> Registry {
+pub(super) fn registry(relay: Relay, monitor: Monitor, started: Instant) -> Registry {
     let mut registry = Registry::with_prefix("tinycot");
-    registry.register_collector(Box::new(Counters { relay, started }));
+    registry.register_collector(Box::new(Counters { relay, monitor, started }));
     registry
 }
 
 struct Counters {
     relay: Relay,
+    monitor: Monitor,
     started: Instant,
 }
 
@@ -74,6 +79,7 @@ impl Collector for Counters {
         out.counter("teams_refused", refused, None, stats.teams_refused)?;
         out.gauge("emergencies_active", "Alerts that are repeated", None, stats.emergencies)?;
         out.gauge("event_log", "Events not read by all", Some(&Unit::Bytes), stats.log_bytes)?;
+        storage::encode(&mut out, &stats, &self.monitor)?;
         self.encode_process(&mut out)
     }
 }

@@ -9,6 +9,7 @@ use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use keeper::Condition;
 use prometheus_client::encoding::text::encode;
 use serde::Serialize;
 use serde_json::json;
@@ -50,7 +51,7 @@ impl Admin {
         let relay = &self.relay;
         match path {
             "/live" => status(self.is_alive().await, "live", "the relay does not answer"),
-            "/ready" => status(!*self.stopped.borrow(), "ready", "stopping"),
+            "/ready" => self.ready(),
             "/metrics" => self.metrics(),
             "/api/clients" => {
                 let mut rows: Vec<_> = relay.clients().into_iter().map(ClientRow::from).collect();
@@ -67,8 +68,27 @@ impl Admin {
                 rows.sort_by(|a, b| a.name.cmp(&b.name));
                 json_answer(StatusCode::OK, &rows)
             }
-            _ => json_answer(StatusCode::OK, &StatsTable::from(&relay.stats())),
+            _ => {
+                let table = StatsTable::new(&relay.stats(), &self.monitor.stats());
+                json_answer(StatusCode::OK, &table)
+            }
         }
+    }
+
+    /// Trouble with the storage does not take the server out of service: the relay works.
+    fn ready(&self) -> Answer {
+        if *self.stopped.borrow() {
+            return status(false, "ready", "stopping");
+        }
+        let health = self.monitor.health();
+        let parts = [("state", health.state), ("dump", health.dump)];
+        let problems: Vec<_> =
+            parts.into_iter().filter_map(|(part, condition)| problem(part, &condition)).collect();
+        if problems.is_empty() {
+            return status(true, "ready", "stopping");
+        }
+        let body = json!({ "status": "degraded", "problems": problems });
+        json_answer(StatusCode::OK, &body)
     }
 
     fn metrics(&self) -> Answer {
@@ -105,6 +125,15 @@ fn is_local_name(headers: &HeaderMap) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<IpAddr>().is_ok()
         || bare.is_some_and(|host| host.parse::<Ipv6Addr>().is_ok())
+}
+
+fn problem(part: &str, condition: &Condition) -> Option<String> {
+    match condition {
+        Condition::Degraded { lasting, why } => {
+            Some(format!("{part}: {why} (for {} s)", lasting.as_secs()))
+        }
+        _ => None,
+    }
 }
 
 fn status(good: bool, yes: &str, no: &str) -> Answer {

@@ -28,6 +28,7 @@ pub(crate) enum Group {
     Log,
     Timing,
     Limits,
+    Storage,
 }
 
 /// What a value may be, and the field it sets.
@@ -35,8 +36,12 @@ pub(crate) enum Group {
 pub(super) enum Kind {
     /// A number.
     Count(fn(&mut Settings) -> &mut usize, RangeInclusive<usize>),
-    /// A size in bytes.
+    /// A size in memory, in bytes.
     Size(fn(&mut Settings) -> &mut usize, RangeInclusive<usize>),
+    /// A size on a disk, in bytes: also more than this machine could address.
+    DiskSize(fn(&mut Settings) -> &mut u64, RangeInclusive<u64>),
+    /// `on` or `off`.
+    Switch(fn(&mut Settings) -> &mut bool),
     /// A length of time.
     Time(fn(&mut Settings) -> &mut Duration, RangeInclusive<Duration>),
     /// A length of time, or `off` for zero.
@@ -86,16 +91,16 @@ impl Key {
     /// Whether `serve -h` shows it. `serve --help` shows all.
     pub(crate) fn is_common(&self) -> bool {
         matches!(self.group, Group::Server | Group::Teams | Group::Log)
+            || matches!(self.flag, "state" | "dump")
     }
 
     /// What a value may be.
     pub(crate) fn allowed(&self) -> String {
         match &self.kind {
             Kind::Count(_, range) => format!("a number from {} to {}", range.start(), range.end()),
-            Kind::Size(_, range) => {
-                let (min, max) = (print_size(*range.start()), print_size(*range.end()));
-                format!("a size from {min} to {max}, such as `64 KiB`")
-            }
+            Kind::Size(_, range) => sizes(*range.start() as u64, *range.end() as u64),
+            Kind::DiskSize(_, range) => sizes(*range.start(), *range.end()),
+            Kind::Switch(_) => "`on` or `off`".to_owned(),
             Kind::Time(_, range) => times(range),
             Kind::TimeOrOff(_, range) => format!("`off`, or {}", times(range)),
             Kind::Text { allowed, .. } | Kind::List { allowed, .. } => (*allowed).to_owned(),
@@ -114,7 +119,20 @@ impl Key {
         };
         let done = match &self.kind {
             Kind::Count(field, range) => put(field(settings), parse_count(one), range),
-            Kind::Size(field, range) => put(field(settings), parse_size(one), range),
+            Kind::Size(field, range) => {
+                let size = parse_size(one).and_then(|size| usize::try_from(size).ok());
+                put(field(settings), size, range)
+            }
+            Kind::DiskSize(field, range) => put(field(settings), parse_size(one), range),
+            Kind::Switch(field) => {
+                // A file may also say it in the words of its own language.
+                let value = match one {
+                    "on" | "true" => Some(true),
+                    "off" | "false" => Some(false),
+                    _ => None,
+                };
+                put(field(settings), value, &(false..=true))
+            }
             Kind::Time(field, range) => put(field(settings), parse_time(one), range),
             Kind::TimeOrOff(field, _) if one == "off" => {
                 *field(settings) = Duration::ZERO;
@@ -136,7 +154,11 @@ impl Key {
         let mut settings = settings.clone();
         match &self.kind {
             Kind::Count(field, _) => vec![field(&mut settings).to_string()],
-            Kind::Size(field, _) => vec![print_size(*field(&mut settings))],
+            Kind::Size(field, _) => vec![print_size(*field(&mut settings) as u64)],
+            Kind::DiskSize(field, _) => vec![print_size(*field(&mut settings))],
+            Kind::Switch(field) => {
+                vec![if *field(&mut settings) { "on" } else { "off" }.to_owned()]
+            }
             Kind::Time(field, _) => vec![print_time(*field(&mut settings))],
             Kind::TimeOrOff(field, _) => match *field(&mut settings) {
                 Duration::ZERO => vec!["off".to_owned()],
@@ -157,12 +179,17 @@ impl Group {
             Self::Log => "Log",
             Self::Timing => "Timing",
             Self::Limits => "Limits",
+            Self::Storage => "Storage",
         }
     }
 }
 
 fn put<T: PartialOrd>(field: &mut T, value: Option<T>, range: &RangeInclusive<T>) -> bool {
     value.filter(|value| range.contains(value)).map(|value| *field = value).is_some()
+}
+
+fn sizes(min: u64, max: u64) -> String {
+    format!("a size from {} to {}, such as `64 KiB`", print_size(min), print_size(max))
 }
 
 fn times(range: &RangeInclusive<Duration>) -> String {

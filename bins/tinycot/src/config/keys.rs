@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Policy;
 use super::key::{Group, Key, Kind};
+use super::{DumpMode, Policy};
 use crate::logging::LogFormat;
 
 /// Every setting, in the order of `tinycot.toml`.
@@ -311,6 +311,122 @@ pub(crate) static KEYS: &[Key] = &[
         help: "Alerts that are repeated until cancelled",
         kind: Kind::Count(|s| &mut s.hub.max_emergencies, 1..=10_000),
     },
+    Key {
+        flag: "state",
+        group: Group::Storage,
+        value_name: "ON",
+        help: "Whether the current picture is kept on disk and survives a restart: on or off",
+        kind: Kind::Switch(|s| &mut s.state),
+    },
+    Key {
+        flag: "state-sync",
+        group: Group::Storage,
+        value_name: "TIME",
+        help: "Longest time that a change of the picture is not yet on disk",
+        kind: Kind::Time(|s| &mut s.state_sync, ms(10)..=secs(60)),
+    },
+    Key {
+        flag: "state-generations",
+        group: Group::Storage,
+        value_name: "COUNT",
+        help: "Snapshots of the picture that are kept, the newest included",
+        kind: Kind::Count(|s| &mut s.state_generations, 1..=1_000),
+    },
+    Key {
+        flag: "journal-size",
+        group: Group::Storage,
+        value_name: "SIZE",
+        help: "Changes on disk beyond which a new snapshot is written",
+        kind: Kind::DiskSize(|s| &mut s.journal_size, 64 * DISK_KIB..=DISK_GIB),
+    },
+    Key {
+        flag: "hold-age",
+        group: Group::Storage,
+        value_name: "TIME",
+        help: "Longest time that chat is held for somebody who is away",
+        kind: Kind::TimeOrOff(|s| &mut s.hub.hold_age, secs(1)..=MONTH),
+    },
+    Key {
+        flag: "max-held",
+        group: Group::Storage,
+        value_name: "SIZE",
+        help: "Memory for chat held for those who are away",
+        kind: Kind::Size(|s| &mut s.hub.max_held_bytes, 64 * KIB..=GIB),
+    },
+    Key {
+        flag: "dump",
+        group: Group::Storage,
+        value_name: "FORM",
+        help: "Records every accepted event: off, json (also `--dump` alone) or xml",
+        kind: Kind::Text {
+            set: |s, text| {
+                s.dump = match text {
+                    "off" => DumpMode::Off,
+                    "json" => DumpMode::Json,
+                    "xml" => DumpMode::Xml,
+                    _ => return false,
+                };
+                true
+            },
+            show: |s| match s.dump {
+                DumpMode::Off => "off".to_owned(),
+                DumpMode::Json => "json".to_owned(),
+                DumpMode::Xml => "xml".to_owned(),
+            },
+            allowed: "`off`, `json` (one JSON object per line) or `xml` (the events as they came)",
+        },
+    },
+    Key {
+        flag: "dump-dir",
+        group: Group::Storage,
+        value_name: "DIR",
+        help: "Directory of the dump; empty for `dump` in the data directory",
+        kind: Kind::Text {
+            set: |s, text| {
+                s.dump_dir = Some(text.into()).filter(|_| !text.is_empty());
+                true
+            },
+            show: |s| {
+                s.dump_dir.as_deref().map_or_else(String::new, |dir| dir.display().to_string())
+            },
+            allowed: "a path, or nothing",
+        },
+    },
+    Key {
+        flag: "dump-file-size",
+        group: Group::Storage,
+        value_name: "SIZE",
+        help: "Size at which a file of the dump is closed and another begun",
+        kind: Kind::DiskSize(|s| &mut s.dump_file_size, 64 * DISK_KIB..=64 * DISK_GIB),
+    },
+    Key {
+        flag: "dump-file-age",
+        group: Group::Storage,
+        value_name: "TIME",
+        help: "Age at which a file of the dump is closed and another begun",
+        kind: Kind::Time(|s| &mut s.dump_file_age, secs(1)..=MONTH),
+    },
+    Key {
+        flag: "dump-files",
+        group: Group::Storage,
+        value_name: "COUNT",
+        help: "Files of the dump that are kept; the oldest are removed",
+        kind: Kind::Count(|s| &mut s.dump_files, 1..=1_000_000),
+    },
+    Key {
+        flag: "dump-total",
+        group: Group::Storage,
+        value_name: "SIZE",
+        help: "Bytes of the dump that are kept; the oldest files are removed",
+        kind: Kind::DiskSize(|s| &mut s.dump_total, 64 * DISK_KIB..=1_024 * DISK_GIB),
+    },
+    Key {
+        flag: "dump-compress",
+        group: Group::Storage,
+        value_name: "ON",
+        help: "Whether closed files of the dump are compressed: on or off",
+        kind: Kind::Switch(|s| &mut s.dump_compress),
+    },
 ];
 
 fn parse_all<T: std::str::FromStr>(values: &[String]) -> Result<Vec<T>, String> {
@@ -330,3 +446,5 @@ const MONTH: Duration = secs(30 * 86_400);
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 const GIB: usize = 1 << 30;
+const DISK_KIB: u64 = 1 << 10;
+const DISK_GIB: u64 = 1 << 30;

@@ -51,13 +51,15 @@ fn every_field_of_the_relay_can_be_reached() {
             ("SIZE", _) => &["77 KiB"],
             (_, "data-dir") => &["elsewhere"],
             (_, "cot-listen") => &["[::1]:1", "127.0.0.1:2"],
-            (_, "admin-listen") => &["off"],
+            (_, "admin-listen") | ("ON", _) => &["off"],
             (_, "team-policy") => &["isolated"],
             (_, "allow") => &["Red -> Blue"],
             (_, "default-team") => &["Teal"],
             (_, "flow-tag") => &["north"],
             (_, "log") => &["debug"],
             (_, "log-format") => &["json"],
+            (_, "dump") => &["xml"],
+            (_, "dump-dir") => &["elsewhere"],
             (_, flag) => panic!("no other value for {flag}"),
         }
     };
@@ -80,6 +82,7 @@ fn every_field_of_the_relay_can_be_reached() {
     let unchanged: Vec<_> =
         fields(&changed).into_iter().filter(|field| fields(&default).contains(field)).collect();
     assert_eq!(unchanged, Vec::<String>::new(), "fields without a key");
+    assert!(!settings.state && !settings.dump_compress);
     assert_eq!(changed.flow_tag.as_deref(), Some("north"));
     assert!(changed.teams.permits("Red", "Blue") && !changed.teams.permits("Blue", "Red"));
     assert_eq!(changed.teams.default_team(), Some("Teal"));
@@ -157,6 +160,12 @@ fn a_bad_value_names_its_key_its_place_and_what_is_allowed() {
             "`log` cannot be `loud`; allowed: off, error, warn, info, debug or trace",
         ),
         ("log_format = \"xml\"", "`log_format` cannot be `xml`; allowed: `text` or `json`"),
+        ("state = \"maybe\"", "`state` cannot be `maybe`; allowed: `on` or `off`"),
+        ("dump = \"yaml\"", "`dump` cannot be `yaml`; allowed: `off`, `json` (one"),
+        (
+            "dump_total = \"1 PiB\"",
+            "`dump_total` cannot be `1 PiB`; allowed: a size from 64 KiB to 1 TiB",
+        ),
         ("data_dir = \"\"", "`data_dir` cannot be ``; allowed: a path"),
         ("hartbeat = \"1s\"", "there is no key `hartbeat`; did you mean `heartbeat`?"),
         ("[relay]", "there is no key `relay`; "),
@@ -233,6 +242,7 @@ fn what_is_allowed_but_unwise_is_a_warning() {
         ("max_relayed_event = 65537", "max_relayed_event"),
         ("allow = [\"A -> B\"]", "allow"),
         ("admin_listen = \"0.0.0.0:8088\"", "admin_listen"),
+        ("dump = \"json\"\ndump_total = \"63 MiB\"", "dump_total"),
     ] {
         let warnings = load_text(line).unwrap().warnings;
         assert_eq!(warnings.len(), 1, "{line}: {warnings:?}");

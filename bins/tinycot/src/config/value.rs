@@ -7,7 +7,8 @@ const TIME_UNITS: [(&str, u64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// Units of size, largest first.
-const SIZE_UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+const SIZE_UNITS: [(&str, u64); 4] =
+    [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
 /// Reads `20s`, `250ms`, `2m`, `24h` or `1d`. A number without a unit is not a time.
 pub(crate) fn parse_time(text: &str) -> Option<Duration> {
@@ -25,18 +26,17 @@ pub(crate) fn print_time(time: Duration) -> String {
 }
 
 /// Reads `65536`, `64 KiB`, `16 MiB` or `1 GiB`, in any case, with or without the blank.
-pub(crate) fn parse_size(text: &str) -> Option<usize> {
+pub(crate) fn parse_size(text: &str) -> Option<u64> {
     let (number, unit) = split_unit(text)?;
     let bytes = match unit {
         "" => 1,
         unit => SIZE_UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?.1,
     };
-    usize::try_from(number.checked_mul(bytes)?).ok()
+    number.checked_mul(bytes)
 }
 
 /// Writes a size in the largest unit that loses nothing.
-pub(crate) fn print_size(bytes: usize) -> String {
-    let bytes = bytes as u64;
+pub(crate) fn print_size(bytes: u64) -> String {
     match SIZE_UNITS.iter().find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit)) {
         Some((name, unit)) => format!("{} {name}", bytes / unit),
         None => bytes.to_string(),

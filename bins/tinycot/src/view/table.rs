@@ -87,7 +87,7 @@ pub(super) fn teams(rows: &[TeamRow]) -> String {
 pub(super) fn stats(stats: &StatsTable) -> String {
     let number = |name: &str, value: u64| vec![name.to_owned(), value.to_string()];
     let reasons = |name: &str, counts: &Counts| vec![name.to_owned(), why(counts)];
-    let lines = [
+    let mut lines = vec![
         number("connections open", stats.connections_open),
         number("connections received", stats.connections_received),
         reasons("connections refused", &stats.connections_refused),
@@ -109,7 +109,39 @@ pub(super) fn stats(stats: &StatsTable) -> String {
         number("teams refused", stats.teams_refused),
         number("active alerts", stats.emergencies),
         number("event log bytes", stats.event_log_bytes),
+        number("events held", stats.events_held),
+        number("held for addressees", stats.held),
+        number("held and delivered", stats.held_delivered),
+        number("held and expired", stats.held_expired),
+        number("not held for want of room", stats.held_refused),
+        number("held now", stats.held_events),
+        number("held bytes", stats.held_bytes),
     ];
+    if let Some(state) = &stats.state {
+        lines.extend([
+            number("state snapshots", state.snapshots),
+            number("state snapshot bytes", state.snapshot_bytes),
+            number("state journal bytes", state.journal_bytes),
+            number("state syncs", state.syncs),
+            number("state changes", state.changes),
+            number("state bytes written", state.written_bytes),
+            number("state changes lost", state.lost_changes),
+            number("state errors", state.errors),
+            number("state queue bytes", state.queue_bytes),
+        ]);
+    }
+    if let Some(dump) = &stats.dump {
+        lines.extend([
+            number("dump events", dump.events),
+            number("dump bytes", dump.bytes),
+            reasons("dump dropped", &dump.dropped),
+            number("dump gaps", dump.gaps),
+            number("dump files", dump.files),
+            number("dump bytes on disk", dump.stored_bytes),
+            number("dump errors", dump.errors),
+            number("dump queue bytes", dump.queue_bytes),
+        ]);
+    }
     layout(&[("COUNTER", Left), ("VALUE", Left)], &lines)
 }
 

@@ -1,0 +1,112 @@
+//! What is kept on disk: the directories, the state, the dump.
+
+use std::path::Path;
+use std::time::Duration;
+
+use keeper::{Keeper, Monitor, StateConfig};
+use relay::server::Relay;
+use store::dump::{DumpConfig, DumpFormat, DumpWriter};
+use store::fs::RealFs;
+use store::{DirLock, JsonState, StoreError};
+use tracing::{info, warn};
+
+use crate::config::{DumpMode, Settings};
+use crate::error::Failure;
+
+/// Time for what is left to be stored at the end, once clients have been let go.
+pub(crate) const FINISH_WITHIN: Duration = Duration::from_secs(2);
+
+/// Directory of the state in the data directory.
+const STATE_DIR: &str = "state";
+
+/// Takes the data directory for this process alone.
+///
+/// # Errors
+///
+/// Another server has it, or it cannot be used.
+pub(crate) fn lock(dir: &Path) -> Result<DirLock, Failure> {
+    DirLock::acquire(dir).map_err(|error| match error {
+        StoreError::Locked { .. } => Failure::DataDirTaken { path: dir.to_owned() },
+        StoreError::Io { source, .. } => Failure::DataDir { path: dir.to_owned(), source },
+        error => trouble("data_dir", dir)(error),
+    })
+}
+
+/// What keeps the relay's picture and events, as the settings want it. `None`: nothing does.
+#[derive(Debug, Default)]
+pub(crate) struct Storage {
+    keeper: Option<Keeper>,
+}
+
+impl Storage {
+    /// Restores the picture and begins to keep it.
+    ///
+    /// # Errors
+    ///
+    /// A directory cannot be used. What is damaged in it is no error.
+    pub(crate) fn start(relay: &Relay, settings: &Settings) -> Result<Self, Failure> {
+        if !settings.state && settings.dump == DumpMode::Off {
+            return Ok(Self::default());
+        }
+        let mut builder = Keeper::builder(relay.clone());
+        let state_dir = settings.data_dir.join(STATE_DIR);
+        if settings.state {
+            let store = JsonState::open(&state_dir).map_err(trouble("state", &state_dir))?;
+            let mut config = StateConfig::default();
+            config.sync_interval = settings.state_sync;
+            config.journal_bytes = settings.journal_size;
+            builder = builder.state(store.keep_generations(settings.state_generations), config);
+        }
+        if let Some(format) = dump_format(settings.dump) {
+            let config = dump_config(settings, format);
+            let dir = config.dir.clone();
+            let opened = DumpWriter::open(RealFs, config, relay.now().unix_ms);
+            let (writer, report) = opened.map_err(trouble("dump_dir", &dir))?;
+            let (files, bytes) = (report.files, report.bytes);
+            let (torn_bytes, damaged_lines) = (report.torn_bytes, report.damaged_lines);
+            info!(dir = %dir.display(), files, bytes, torn_bytes, damaged_lines, "dumping events");
+            builder = builder.dump(writer, RealFs);
+        }
+        let keeper = builder.start().map_err(trouble("state", &state_dir))?;
+        Ok(Self { keeper: Some(keeper) })
+    }
+
+    /// Watches how it goes.
+    pub(crate) fn monitor(&self) -> Monitor {
+        self.keeper.as_ref().map(Keeper::monitor).unwrap_or_default()
+    }
+
+    /// Stores what there is. Blocks for [`FINISH_WITHIN`] at most.
+    pub(crate) fn finish(self) {
+        if self.keeper.is_some_and(|keeper| !keeper.finish(FINISH_WITHIN)) {
+            warn!("the disk did not take everything in time; the last changes may be lost");
+        }
+    }
+}
+
+fn dump_format(mode: DumpMode) -> Option<DumpFormat> {
+    match mode {
+        DumpMode::Json => Some(DumpFormat::Json),
+        DumpMode::Off => None,
+        DumpMode::Xml => Some(DumpFormat::Xml),
+    }
+}
+
+fn dump_config(settings: &Settings, format: DumpFormat) -> DumpConfig {
+    let mut config = DumpConfig::new(settings.dump_dir());
+    config.format = format;
+    config.max_file_bytes = settings.dump_file_size;
+    config.max_file_age = settings.dump_file_age;
+    config.max_files = settings.dump_files;
+    config.max_total_bytes = settings.dump_total;
+    config.compress = settings.dump_compress;
+    config
+}
+
+fn trouble<E>(what: &'static str, path: &Path) -> impl FnOnce(E) -> Failure
+where
+    E: std::error::Error + 'static,
+{
+    let path = path.to_owned();
+    move |source| Failure::Storage { what, path, source: Box::new(source) }
+}
