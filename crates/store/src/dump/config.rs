@@ -54,9 +54,9 @@ impl DumpConfig {
         self.max_file_bytes.min(self.max_total_bytes / 2)
     }
 
-    /// Whether a file begun at `begun_ms` is old at `now_ms`. One from the future is not.
+    /// Whether a file begun at `begun_ms` is old at `now_ms`; or as far in the future, when the clock
+    /// was wrong and is set right.
     pub(super) fn is_old(&self, begun_ms: i64, now_ms: i64) -> bool {
-        u128::try_from(i128::from(now_ms) - i128::from(begun_ms))
-            .is_ok_and(|age_ms| age_ms >= self.max_file_age.as_millis())
+        u128::from(now_ms.abs_diff(begun_ms)) >= self.max_file_age.as_millis()
     }
 }

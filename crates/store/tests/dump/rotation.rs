@@ -225,6 +225,18 @@ fn an_event_that_no_reader_would_take_is_not_written() {
 }
 
 #[test]
-fn a_day_is_the_default_age() {
-    assert_eq!(DumpConfig::new("x").max_file_age, Duration::from_secs(86_400));
+fn a_clock_that_is_set_right_ends_the_file_of_the_wrong_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = DumpConfig::new(dir.path());
+    config.max_file_age = Duration::from_secs(60);
+    let year_ms = 365 * 24 * HOUR_MS;
+    let (mut dump, _) = open(&config, NOW_MS + 10 * year_ms);
+    for (number, now_ms) in [(0, NOW_MS + 10 * year_ms), (1, NOW_MS), (2, i64::MAX), (3, NOW_MS)] {
+        push(&mut dump, number);
+        dump.flush(now_ms).unwrap();
+        dump.flush(now_ms).unwrap();
+    }
+    assert_eq!(dump.stats().rotated, 3);
+    assert_eq!(list(dir.path()).unwrap()[2].begun_ms, 253_370_764_799_000);
+    assert_eq!(lines(dir.path()), (0..4).map(line).collect::<Vec<_>>());
 }
