@@ -102,8 +102,8 @@ pub(super) struct InputArgs {
     #[arg(value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
 
-    /// Data directory of the server whose dumps are read [default: TINYCOT_DATA_DIR, or
-    /// ./tinycot-data]
+    /// Data directory of the server whose dumps are read [default: what TINYCOT_DUMP_DIR or
+    /// TINYCOT_DATA_DIR say, or ./tinycot-data]
     #[arg(long, value_name = "DIR", conflicts_with = "files")]
     pub(super) data_dir: Option<PathBuf>,
 }
