@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::IgnoredAny;
 
-use self::format::Position;
+use self::format::{Heading, Position};
 use self::journal::JournalWriter;
 use self::names::Kind;
 use self::snapshot::SnapshotWriter;
@@ -56,6 +56,9 @@ pub struct JsonState<F: Fs = RealFs> {
     /// Where the generation that was begun goes on; `None` when a change was lost before it and its
     /// snapshot was not committed.
     at: Option<Position>,
+    /// What was loaded and comes behind that, as the journal there may lose it: all of the last
+    /// write that nothing shows to have been synced.
+    tail: Vec<Change>,
     journal: Option<JournalWriter>,
     snapshot: Option<SnapshotWriter>,
 }
@@ -91,6 +94,7 @@ impl<F: Fs> JsonState<F> {
             schema: None,
             begun_schema: 0,
             at: None,
+            tail: Vec::new(),
             journal: None,
             snapshot: None,
         })
@@ -116,7 +120,8 @@ impl<F: Fs> JsonState<F> {
     /// Creates the files of a generation.
     fn create(&mut self, schema: u32, generation: u64) -> Result<(), StoreError> {
         let path = self.path(Kind::Journal, generation);
-        let journal = JournalWriter::create(&self.fs, &path, schema, generation, self.at)
+        let heading = Heading { schema, generation, follows: self.at };
+        let journal = JournalWriter::create(&self.fs, &path, heading, &self.tail)
             .map_err(StoreError::io("cannot create", &path))?;
         let path = self.path(Kind::Snapshot, generation);
         let snapshot = SnapshotWriter::create(&self.fs, path.clone(), schema, generation)
@@ -124,6 +129,7 @@ impl<F: Fs> JsonState<F> {
         self.snapshot = Some(snapshot);
         self.fs.sync_dir(&self.dir).map_err(StoreError::io("cannot sync", &self.dir))?;
         self.journal = Some(journal);
+        self.tail.clear();
         Ok(())
     }
 
@@ -174,7 +180,8 @@ impl<F: Fs> StateStore for JsonState<F> {
         self.journals = found.journals;
         self.newest = self.newest.max(found.newest);
         self.schema = found.schema;
-        self.at = found.at.first().copied();
+        self.at = Some(found.at);
+        self.tail = found.tail;
         self.is_loaded = true;
         let schema = found.schema.unwrap_or(0);
         Ok(Loaded { schema, entries: found.entries, report: found.report })
@@ -190,6 +197,7 @@ impl<F: Fs> StateStore for JsonState<F> {
         }
         if !is_continuous || self.schema.is_some_and(|kept| kept != schema) {
             self.at = None;
+            self.tail.clear();
         }
         // Each attempt has a number of its own: what a failed one leaves is never written to.
         self.newest += 1;

@@ -74,7 +74,7 @@ pub enum Fault {
     Stop,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
     disk: Disk,
     operations: u64,
@@ -132,16 +132,11 @@ impl SimFs {
         self.state().disk.files()
     }
 
-    /// A file system with the same files, all durable.
+    /// Another file system that is as this one is now, volatile things included.
     #[must_use]
-    pub fn copy(&self) -> Self {
-        let copy = Self::new();
-        let state = self.state();
-        for path in state.disk.files() {
-            copy.place(&path, &state.disk.contents(&path).unwrap_or_default());
-        }
-        drop(state);
-        copy
+    pub fn fork(&self) -> Self {
+        let state = State::clone(&self.state());
+        Self { state: Arc::new(Mutex::new(state)) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -237,7 +232,9 @@ impl State {
                 Ok(())
             }
             Some(fault) => {
-                self.disk.fail_sync(inode);
+                if fault != Fault::Stop {
+                    self.disk.fail_sync(inode);
+                }
                 Err(error_of(fault))
             }
         }

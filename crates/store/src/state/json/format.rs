@@ -22,16 +22,18 @@ const SUM_END: &[u8] = br#"","rec":"#;
 const SUM_DIGITS: usize = 16;
 const JOURNAL_START: &[u8] = br#"{"n":0,"format":"tinycot-journal","version":"#;
 
-/// The first line of a snapshot, or of a journal.
-#[derive(Debug, Deserialize)]
-pub(super) struct Header {
+/// What the first line of a file says.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct Heading {
+    /// Version of the values' schema.
     pub(super) schema: u32,
     pub(super) generation: u64,
+    /// Where a journal goes on; `None` in a snapshot, and when a change was lost.
     pub(super) follows: Option<Position>,
 }
 
 /// A place in the history: after so many changes of the journal of a generation.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub(super) struct Position {
     pub(super) generation: u64,
     pub(super) changes: u64,
@@ -68,7 +70,7 @@ pub(super) fn snapshot_header(schema: u32, generation: u64) -> String {
 }
 
 /// Reads the first line of a snapshot.
-pub(super) fn parse_snapshot_header(line: &[u8]) -> Option<Header> {
+pub(super) fn parse_snapshot_header(line: &[u8]) -> Option<Heading> {
     let fields = line.strip_suffix(SNAPSHOT_START_END.as_bytes())?;
     serde_json::from_slice(&[fields, b"}"].concat()).ok()
 }
@@ -109,12 +111,8 @@ pub(super) fn parse_snapshot_trailer(line: &[u8]) -> Option<(u64, usize, blake3:
 }
 
 /// Appends the first line of a journal.
-pub(super) fn push_journal_header(
-    buf: &mut Vec<u8>,
-    schema: u32,
-    generation: u64,
-    follows: Option<Position>,
-) {
+pub(super) fn push_journal_header(buf: &mut Vec<u8>, heading: Heading) {
+    let Heading { schema, generation, follows } = heading;
     push_line(buf, |buf| {
         buf.extend_from_slice(JOURNAL_START);
         let fields = format!(r#"{VERSION},"schema":{schema},"generation":{generation},"follows":"#);
@@ -125,7 +123,7 @@ pub(super) fn push_journal_header(
 }
 
 /// Reads what [`open_line`] found in the first line of a journal.
-pub(super) fn parse_journal_header(record: &[u8]) -> Option<Header> {
+pub(super) fn parse_journal_header(record: &[u8]) -> Option<Heading> {
     record.starts_with(JOURNAL_START).then(|| serde_json::from_slice(record).ok())?
 }
 

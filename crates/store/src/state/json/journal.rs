@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::format::{self, Header, Position, Record};
+use super::format::{self, Heading, Position, Record};
 use super::lines::{Line, Lines};
+use super::names::with_suffix;
 use super::snapshot::{too_new, unreadable};
 use crate::fs::{Fs, FsFile};
 use crate::state::Change;
@@ -17,25 +18,39 @@ pub(super) struct JournalWriter {
     changes: u64,
     /// What is durable. Bytes.
     len: u64,
-    header_len: u64,
+    /// What was there when the generation began. Bytes.
+    begun_len: u64,
 }
 
 impl JournalWriter {
-    /// Starts the journal of a generation. Its content is durable when this returns, its name not.
+    /// Starts the journal of a generation with changes that the one before may lose. It is there
+    /// whole or not at all; its name is not durable when this returns.
     pub(super) fn create<F: Fs>(
         fs: &F,
         path: &Path,
-        schema: u32,
-        generation: u64,
-        follows: Option<Position>,
+        heading: Heading,
+        tail: &[Change],
     ) -> io::Result<Self> {
-        let mut header = Vec::new();
-        format::push_journal_header(&mut header, schema, generation, follows);
-        let mut file = fs.create_new(path)?;
-        file.write_all(&header)?;
-        file.sync_data()?;
-        let len = header.len() as u64;
-        Ok(Self { file, generation, changes: 0, len, header_len: len })
+        let mut lines = Vec::new();
+        format::push_journal_header(&mut lines, heading);
+        for (number, change) in (1..).zip(tail) {
+            format::push_change(&mut lines, number, 1, change);
+        }
+        let unfinished = with_suffix(path, ".tmp");
+        let mut file = fs.create_new(&unfinished)?;
+        let finished = file
+            .write_all(&lines)
+            .and_then(|()| file.sync_data())
+            .and_then(|()| fs.rename(&unfinished, path));
+        if let Err(error) = finished {
+            if let Err(error) = fs.remove(&unfinished) {
+                tracing::debug!(path = %unfinished.display(), %error, "cannot remove a file");
+            }
+            return Err(error);
+        }
+        let (generation, changes) = (heading.generation, tail.len() as u64);
+        let len = lines.len() as u64;
+        Ok(Self { file, generation, changes, len, begun_len: len })
     }
 
     /// Where the history is now.
@@ -45,7 +60,7 @@ impl JournalWriter {
 
     /// Bytes of changes.
     pub(super) fn appended_bytes(&self) -> u64 {
-        self.len - self.header_len
+        self.len - self.begun_len
     }
 
     /// Appends changes, durably, with one call of the system unless that writes less. After an
@@ -72,7 +87,6 @@ impl JournalWriter {
 /// A journal that is being read.
 pub(super) struct JournalReader {
     lines: Lines,
-    header: Option<Header>,
     changes: u64,
     /// Length of what is good. Bytes.
     good_bytes: u64,
@@ -102,19 +116,25 @@ pub(super) enum Tail {
 }
 
 impl JournalReader {
-    /// Reads the first line of the journal of a generation.
-    pub(super) fn open(lines: Lines, generation: u64) -> Self {
-        let mut reader = Self { lines, header: None, changes: 0, good_bytes: 0, stop: None };
-        match reader.read_header(generation) {
-            Ok(header) => reader.header = Some(header),
-            Err(stop) => reader.stop = Some(stop),
+    /// Reads the first line of the journal of a generation, or says what is wrong with it.
+    pub(super) fn open(mut lines: Lines, generation: u64) -> Result<(Self, Heading), String> {
+        let line = match lines.next() {
+            Ok(Some(Line::Whole(line) | Line::Cut(line))) => line,
+            Ok(_) => return Err("has no first line".to_owned()),
+            Err(error) => return Err(unreadable(&error)),
+        };
+        let good_bytes = line.len() as u64 + 1;
+        match format::journal_version(line) {
+            Some(1) => {}
+            Some(version) if version > format::VERSION => return Err(too_new(version)),
+            _ => return Err("not a journal".to_owned()),
         }
-        reader
-    }
-
-    /// Its first line, unless that is damaged.
-    pub(super) fn header(&self) -> Option<&Header> {
-        self.header.as_ref()
+        let heading = format::open_line(line).and_then(format::parse_journal_header);
+        let heading = heading.ok_or("the first line is damaged")?;
+        if heading.generation != generation {
+            return Err(format!("says that it is generation {}", heading.generation));
+        }
+        Ok((Self { lines, changes: 0, good_bytes, stop: None }, heading))
     }
 
     /// How many changes were read.
@@ -159,7 +179,7 @@ impl JournalReader {
                 Ok(None) => return Tail::Torn(torn_bytes),
                 Ok(Some(line)) => {
                     torn_bytes += line.file_bytes();
-                    if self.header.is_none() && is_good(&line) || is_later(&line, self.changes) {
+                    if is_later(&line, self.changes) {
                         return Tail::Damaged(self.at(what));
                     }
                 }
@@ -170,30 +190,6 @@ impl JournalReader {
 
     fn at(&self, what: &str) -> String {
         format!("{what}, after {} changes, at byte {}", self.changes, self.good_bytes)
-    }
-
-    fn read_header(&mut self, generation: u64) -> Result<Header, Stop> {
-        let (line, len) = next_line(&mut self.lines)?;
-        let Some(line) = line else {
-            return Err(Stop::Bad("a line is too long", len));
-        };
-        match format::journal_version(line) {
-            Some(version) if version > format::VERSION => {
-                return Err(Stop::Wrong(too_new(version)));
-            }
-            _ => {}
-        }
-        let record = format::open_line(line).ok_or(Stop::Bad("the first line is damaged", len))?;
-        let header = match format::journal_version(line) {
-            Some(1) => format::parse_journal_header(record),
-            _ => None,
-        };
-        let header = header.ok_or_else(|| Stop::Wrong("not a journal".to_owned()))?;
-        if header.generation != generation {
-            return Err(Stop::Wrong(format!("says that it is generation {}", header.generation)));
-        }
-        self.good_bytes += len;
-        Ok(header)
     }
 }
 
@@ -216,11 +212,6 @@ fn read_change(line: Option<&[u8]>, len: u64, number: u64) -> Result<Record<'_>,
         Some(change) => Err(Stop::Wrong(format!("change {} is not next", change.number))),
         None => Err(Stop::Wrong("a line has no change".to_owned())),
     }
-}
-
-/// Whether a line is as it was written.
-fn is_good(line: &Line<'_>) -> bool {
-    matches!(line, Line::Whole(bytes) | Line::Cut(bytes) if format::open_line(bytes).is_some())
 }
 
 /// Whether a line was written after the changes up to the one behind `changes` were durable.

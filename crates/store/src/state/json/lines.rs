@@ -1,21 +1,14 @@
 //! Lines of a file of any size, in bounded memory.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 /// How much is asked of the system at once. Bytes.
-const CHUNK_BYTES: usize = 256 << 10;
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// Reads a file line by line.
 pub(super) struct Lines {
-    reader: Box<dyn Read + Send>,
-    /// What was read: lines that were given out, then `start..` what was not.
-    buf: Vec<u8>,
-    /// `start <= scanned <= end <= buf.len()`.
-    start: usize,
-    /// There is no end of line in `start..scanned`.
-    scanned: usize,
-    end: usize,
-    is_over: bool,
+    reader: BufReader<Box<dyn Read + Send>>,
+    line: Vec<u8>,
     max_line_bytes: usize,
 }
 
@@ -45,72 +38,21 @@ impl Line<'_> {
 impl Lines {
     /// Reads lines of up to `max_line_bytes`.
     pub(super) fn new(reader: Box<dyn Read + Send>, max_line_bytes: usize) -> Self {
-        let buf = Vec::new();
-        Self { reader, buf, start: 0, scanned: 0, end: 0, is_over: false, max_line_bytes }
+        let reader = BufReader::with_capacity(CHUNK_BYTES, reader);
+        Self { reader, line: Vec::new(), max_line_bytes }
     }
 
     /// The next line, `None` at the end of the file.
     pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
-        let mut skipped = 0;
-        loop {
-            if let Some(len) = self.find_end() {
-                let line = self.start..self.start + len;
-                self.start = line.end + 1;
-                self.scanned = self.start;
-                return Ok(Some(match skipped {
-                    0 => Line::Whole(self.buf.get(line).unwrap_or_default()),
-                    skipped => Line::TooLong(skipped + len as u64 + 1),
-                }));
-            }
-            if self.is_over {
-                let line = self.start..self.end;
-                self.start = self.end;
-                return Ok(match (skipped, line.len()) {
-                    (0, 0) => None,
-                    (0, _) => Some(Line::Cut(self.buf.get(line).unwrap_or_default())),
-                    (skipped, len) => Some(Line::TooLong(skipped + len as u64)),
-                });
-            }
-            if skipped > 0 || self.end - self.start > self.max_line_bytes {
-                skipped += (self.end - self.start) as u64;
-                self.start = self.end;
-            }
-            self.fill()?;
-        }
-    }
-
-    /// The length of the first line that was read, if its end was.
-    fn find_end(&mut self) -> Option<usize> {
-        let unseen = self.buf.get(self.scanned..self.end).unwrap_or_default();
-        let found = unseen.iter().position(|&byte| byte == b'\n');
-        match found {
-            Some(at) => Some(self.scanned + at - self.start),
-            None => {
-                self.scanned = self.end;
-                None
-            }
-        }
-    }
-
-    /// Reads more behind what is there.
-    fn fill(&mut self) -> io::Result<()> {
-        if self.start > 0 {
-            self.buf.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.scanned -= self.start;
-            self.start = 0;
-        }
-        if self.buf.len() - self.end < CHUNK_BYTES / 2 {
-            self.buf.resize(self.end + CHUNK_BYTES.max(self.end), 0);
-        }
-        let space = self.buf.get_mut(self.end..).unwrap_or_default();
-        match self.reader.read(space) {
-            Ok(0) => self.is_over = true,
-            Ok(len) => self.end += len,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-        Ok(())
+        self.line.clear();
+        let limit = self.max_line_bytes as u64 + 1;
+        let len = Read::take(&mut self.reader, limit).read_until(b'\n', &mut self.line)?;
+        Ok(match self.line.strip_suffix(b"\n") {
+            Some(line) => Some(Line::Whole(line)),
+            None if len == 0 => None,
+            None if len <= self.max_line_bytes => Some(Line::Cut(&self.line)),
+            None => Some(Line::TooLong((len + self.reader.skip_until(b'\n')?) as u64)),
+        })
     }
 }
 
@@ -156,5 +98,7 @@ mod tests {
     fn a_line_without_bound_is_skipped_and_what_follows_is_found() {
         let text = format!("a\n{}\nb\n{}", "x".repeat(3_000_000), "y".repeat(2_000_000));
         assert_eq!(lines(&text, 1 << 20, 1000), ["a$", "<3000001>", "b$", "<2000000>"]);
+        assert_eq!(lines("1234\n123\n1234", 3, 4), ["1234$", "123$", "1234"]);
+        assert_eq!(lines("1234\n123\n1234", 3, 3), ["<5>", "123$", "<4>"]);
     }
 }

@@ -1,16 +1,21 @@
 //! Finding the newest state that the files of a directory hold.
+//!
+//! A journal says which one it follows, and after how many of its changes. So generations form a
+//! tree, in which the history is the path from the newest good snapshot that takes the newest
+//! branch everywhere. Other branches are generations whose beginning failed, or what could not be
+//! read at an earlier load.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::format::{MAX_LINE_BYTES, Position};
+use super::format::{Heading, MAX_LINE_BYTES, Position, Record};
 use super::journal::{JournalReader, Tail};
 use super::lines::Lines;
 use super::names::{self, Files, Journal};
 use super::snapshot::Snapshot;
 use crate::StoreError;
 use crate::fs::Fs;
-use crate::state::LoadReport;
+use crate::state::{Change, LoadReport};
 
 /// What a directory holds.
 #[derive(Debug, Default)]
@@ -19,9 +24,10 @@ pub(super) struct Found {
     /// Version of the values' schema, `None` when there are no values.
     pub(super) schema: Option<u32>,
     pub(super) report: LoadReport,
-    /// Where the history is: more than one place when nothing lies between them. Empty when what
-    /// was read may not be there the next time.
-    pub(super) at: Vec<Position>,
+    /// Up to where the history is durable for sure.
+    pub(super) at: Position,
+    /// The changes behind that: the newest ones that were written at once.
+    pub(super) tail: Vec<Change>,
     /// Generations that have a snapshot.
     pub(super) snapshots: BTreeSet<u64>,
     /// Generations that have a journal.
@@ -34,19 +40,10 @@ pub(super) struct Found {
 pub(super) fn load<F: Fs>(fs: &F, dir: &Path) -> Result<Found, StoreError> {
     let entries = fs.list(dir).map_err(StoreError::io("cannot list", dir))?;
     let Files { snapshots, journals, unfinished, newest } = names::sort(dir, &entries);
-    let mut loader = Loader {
-        fs,
-        found: Found {
-            at: vec![Position { generation: 0, changes: 0 }],
-            snapshots: snapshots.keys().copied().collect(),
-            journals: journals.iter().filter(|file| !file.1.is_aside).map(|file| *file.0).collect(),
-            newest,
-            ..Found::default()
-        },
-        held: 0,
-        uncounted: BTreeSet::new(),
-        is_durable: true,
-    };
+    let mut found = Found { newest, ..Found::default() };
+    found.snapshots.extend(snapshots.keys());
+    found.journals.extend(journals.iter().filter(|file| !file.1.is_aside).map(|file| file.0));
+    let mut loader = Loader { fs, found, branches: BTreeMap::new(), lost: BTreeMap::new() };
     for path in unfinished {
         loader.sweep(&path);
     }
@@ -55,25 +52,23 @@ pub(super) fn load<F: Fs>(fs: &F, dir: &Path) -> Result<Found, StoreError> {
             break;
         }
     }
-    for (generation, journal) in journals.range(loader.found.report.generation..) {
-        loader.read_journal(*generation, journal)?;
+    let base = loader.found.at.generation;
+    let journals: BTreeMap<_, _> = journals.into_iter().filter(|file| file.0 >= base).collect();
+    for (generation, journal) in &journals {
+        loader.read_heading(*generation, journal)?;
     }
-    loader.sync_dir(dir);
-    if !loader.is_durable {
-        loader.found.at.clear();
-    }
+    loader.follow(&journals)?;
+    loader.report_lost(&journals);
     Ok(loader.found)
 }
 
 struct Loader<'a, F> {
     fs: &'a F,
     found: Found,
-    /// How many changes of its generation's journal the snapshot holds that is the base.
-    held: u64,
-    /// Generations that are not part of the history, because a change was lost before them.
-    uncounted: BTreeSet<u64>,
-    /// Whether what was read will be there after a power cut.
-    is_durable: bool,
+    /// What good journals say, by their generations.
+    branches: BTreeMap<u64, Heading>,
+    /// Generations of which changes are missing, and from which one on.
+    lost: BTreeMap<u64, u64>,
 }
 
 impl<F: Fs> Loader<'_, F> {
@@ -90,11 +85,10 @@ impl<F: Fs> Loader<'_, F> {
     fn read_snapshot(&mut self, generation: u64, path: &Path) -> Result<bool, StoreError> {
         match Snapshot::read(self.open(path)?, generation) {
             Ok(snapshot) => {
-                self.held = snapshot.changes;
                 self.found.entries = snapshot.entries;
                 self.found.schema = Some(snapshot.schema);
                 self.found.report.generation = generation;
-                self.found.at = vec![Position { generation, changes: snapshot.changes }];
+                self.found.at = Position { generation, changes: snapshot.changes };
                 Ok(true)
             }
             Err(what) => {
@@ -106,94 +100,134 @@ impl<F: Fs> Loader<'_, F> {
         }
     }
 
-    /// Goes on through a journal, if it begins where the history is.
-    fn read_journal(&mut self, generation: u64, file: &Journal) -> Result<(), StoreError> {
-        let is_base = generation == self.found.report.generation;
-        let mut journal = JournalReader::open(self.open(&file.path)?, generation);
-        let verdict = match self.place(is_base, &journal) {
-            Place::Elsewhere(what) => Some(what),
-            Place::Uncounted => {
-                self.uncounted.insert(generation);
-                return Ok(());
+    fn read_heading(&mut self, generation: u64, file: &Journal) -> Result<(), StoreError> {
+        match JournalReader::open(self.open(&file.path)?, generation) {
+            Ok((_, heading)) => {
+                self.branches.insert(generation, heading);
             }
-            Place::Next { skip } => {
-                self.apply(generation, &mut journal, skip);
-                self.sync_file(&file.path);
-                None
+            Err(what) => {
+                self.lost.insert(generation, 0);
+                self.set_journal_aside(generation, file, what);
             }
-        };
-        let changes = journal.changes();
-        let held = if is_base { self.held } else { 0 };
-        let verdict = match journal.tail() {
-            Tail::Damaged(what) => Some(what),
-            _ if verdict.is_some() => verdict,
-            _ if changes < held => Some(format!("ends after {changes} of {held} changes")),
-            Tail::Clean => None,
-            Tail::Torn(bytes) => {
-                self.found.report.torn_bytes += bytes;
-                None
-            }
-        };
-        if let Some(what) = verdict
-            && !file.is_aside
-            && self.set_aside(&file.path, what)
-        {
-            self.found.journals.remove(&generation);
         }
         Ok(())
     }
 
-    /// Where a journal belongs.
-    fn place(&self, is_base: bool, journal: &JournalReader) -> Place {
-        let Some(header) = journal.header() else {
-            // Without a good first line it has no changes, whatever it followed.
-            return Place::Next { skip: 0 };
-        };
-        if self.found.schema.is_some_and(|schema| schema != header.schema) {
-            return Place::Uncounted;
-        }
-        if is_base {
-            return Place::Next { skip: self.held };
-        }
-        match header.follows {
-            Some(place) if self.found.at.contains(&place) => Place::Next { skip: 0 },
-            Some(place) if !self.uncounted.contains(&place.generation) => {
-                Place::Elsewhere(format!(
-                    "follows change {} of generation {}, which is not there",
-                    place.changes, place.generation
-                ))
+    /// Goes along the history from the base.
+    fn follow(&mut self, journals: &BTreeMap<u64, Journal>) -> Result<(), StoreError> {
+        let mut at = self.found.at;
+        loop {
+            let next = self.newest_branch(at.generation);
+            let heading = self.branches.get(&at.generation).filter(|it| self.is_same_schema(it));
+            if let (Some(&heading), Some(file)) = (heading, journals.get(&at.generation)) {
+                let end = next.map_or(u64::MAX, |next| next.1);
+                at.changes = self.read_journal(heading, file, at.changes, end)?;
             }
-            _ => Place::Uncounted,
+            match next {
+                Some((generation, changes)) if changes == at.changes => {
+                    at = Position { generation, changes: 0 };
+                }
+                Some((_, changes)) if changes > at.changes => {
+                    self.lost.insert(at.generation, at.changes + 1);
+                    return Ok(());
+                }
+                _ => return Ok(()),
+            }
         }
     }
 
-    /// Takes the changes of a journal behind those that the base holds.
-    fn apply(&mut self, generation: u64, journal: &mut JournalReader, skip: u64) {
-        let Some(schema) = journal.header().map(|header| header.schema) else {
-            return;
-        };
-        while let Some(change) = journal.next() {
-            if change.number <= skip {
-                continue;
+    /// The newest generation that follows this one, and after how many changes.
+    fn newest_branch(&self, generation: u64) -> Option<(u64, u64)> {
+        self.branches.range(generation + 1..).rev().find_map(|(branch, heading)| {
+            let place = heading.follows.filter(|place| place.generation == generation)?;
+            self.is_same_schema(heading).then_some((*branch, place.changes))
+        })
+    }
+
+    /// Whether values of a generation can be mixed with what was read.
+    fn is_same_schema(&self, heading: &Heading) -> bool {
+        self.found.schema.is_none_or(|schema| schema == heading.schema)
+    }
+
+    /// Takes the changes of a journal from behind the first `held` up to `end`, and says where it
+    /// ended.
+    fn read_journal(
+        &mut self,
+        heading: Heading,
+        file: &Journal,
+        held: u64,
+        end: u64,
+    ) -> Result<u64, StoreError> {
+        let generation = heading.generation;
+        let mut journal = match JournalReader::open(self.open(&file.path)?, generation) {
+            Ok((journal, _)) => journal,
+            Err(what) => {
+                self.set_journal_aside(generation, file, what);
+                return Ok(held);
             }
-            self.found.report.changes += 1;
-            self.found.schema = Some(schema);
-            match change.value {
-                Some(value) => self.found.entries.insert(change.key, value.to_owned()),
-                None => self.found.entries.remove(&change.key),
-            };
+        };
+        while journal.changes() < end
+            && let Some(change) = journal.next()
+        {
+            if change.number > held {
+                self.found.schema = Some(heading.schema);
+                self.found.take(generation, &change);
+            }
         }
-        let place = Position { generation, changes: journal.changes() };
-        if place.changes > skip {
-            self.found.at = vec![place];
-        } else if skip == 0 {
-            self.found.at.push(place);
+        let changes = journal.changes();
+        self.sync_file(&file.path);
+        if changes < end {
+            match journal.tail() {
+                Tail::Damaged(what) => self.set_journal_aside(generation, file, what),
+                _ if changes < held => {
+                    let what = format!("ends after {changes} of {held} changes");
+                    self.set_journal_aside(generation, file, what);
+                }
+                Tail::Clean => {}
+                Tail::Torn(bytes) => self.found.report.torn_bytes += bytes,
+            }
+        }
+        Ok(changes.max(held))
+    }
+
+    /// Sets aside what follows something that is lost.
+    fn report_lost(&mut self, journals: &BTreeMap<u64, Journal>) {
+        let base = self.found.report.generation;
+        for (generation, heading) in self.branches.clone() {
+            let (Some(place), Some(file)) = (heading.follows, journals.get(&generation)) else {
+                continue;
+            };
+            let is_missing = place.generation > base && !journals.contains_key(&place.generation);
+            let is_lost =
+                self.lost.get(&place.generation).is_some_and(|from| place.changes >= *from);
+            if is_missing || is_lost {
+                let Position { generation: before, changes } = place;
+                let what =
+                    format!("follows change {changes} of generation {before}, which is lost");
+                self.lost.insert(generation, 0);
+                self.set_journal_aside(generation, file, what);
+            }
         }
     }
 
     fn open(&self, path: &Path) -> Result<Lines, StoreError> {
         let reader = self.fs.open(path).map_err(StoreError::io("cannot open", path))?;
         Ok(Lines::new(reader, MAX_LINE_BYTES))
+    }
+
+    /// Makes what was read durable, as its writer may have been killed before. A success proves
+    /// nothing, when an error was told to the one before; so the end is written once more, too.
+    fn sync_file(&self, path: &Path) {
+        if let Err(error) = self.fs.sync_file(path) {
+            tracing::warn!(path = %path.display(), %error, "cannot sync a file");
+        }
+    }
+
+    /// Sets a damaged journal aside, unless that was done before.
+    fn set_journal_aside(&mut self, generation: u64, file: &Journal, what: String) {
+        if !file.is_aside && self.set_aside(&file.path, what) {
+            self.found.journals.remove(&generation);
+        }
     }
 
     /// Gives a damaged file another name and reports it. Says whether that worked.
@@ -203,29 +237,23 @@ impl<F: Fs> Loader<'_, F> {
         self.found.report.damaged.push((aside, what));
         is_done
     }
-
-    /// Makes what was read of a file durable: its writer may not have come to that.
-    fn sync_file(&mut self, path: &Path) {
-        if let Err(error) = self.fs.sync_file(path) {
-            tracing::warn!(path = %path.display(), %error, "cannot sync a file that was read");
-            self.is_durable = false;
-        }
-    }
-
-    fn sync_dir(&mut self, dir: &Path) {
-        if let Err(error) = self.fs.sync_dir(dir) {
-            tracing::warn!(path = %dir.display(), %error, "cannot sync a directory");
-            self.is_durable = false;
-        }
-    }
 }
 
-/// Where a journal belongs in the history.
-enum Place {
-    /// It should be part of it, but what comes before it is missing.
-    Elsewhere(String),
-    /// Next, without its first changes.
-    Next { skip: u64 },
-    /// Beside it: a change was lost before it, and its snapshot was not committed.
-    Uncounted,
+impl Found {
+    /// Takes a change of a journal. What was written before it is durable: it was synced before
+    /// this was written.
+    fn take(&mut self, generation: u64, change: &Record<'_>) {
+        let before = change.batch.min(change.number).saturating_sub(1);
+        if self.at.generation != generation || self.at.changes < before {
+            self.at = Position { generation, changes: before };
+            self.tail.clear();
+        }
+        let (key, value) = (change.key.clone(), change.value.map(str::to_owned));
+        self.tail.push(Change { key: key.clone(), value: value.clone() });
+        match value {
+            Some(value) => self.entries.insert(key, value),
+            None => self.entries.remove(&key),
+        };
+        self.report.changes += 1;
+    }
 }

@@ -10,7 +10,7 @@ use super::lines::{Line, Lines};
 use super::names::with_suffix;
 use crate::fs::{Fs, FsFile};
 
-/// How much is written at once. Bytes.
+/// How much is written and hashed at once. Bytes.
 const CHUNK_BYTES: usize = 128 << 10;
 
 /// A snapshot that is being written, under a name that a load does not look at.
@@ -139,6 +139,8 @@ pub(super) fn too_new(version: u32) -> String {
 struct Reading {
     snapshot: Snapshot,
     hasher: blake3::Hasher,
+    /// What was read and not hashed: that is several times as fast in large pieces.
+    unhashed: Vec<u8>,
     part: Part,
     is_over: bool,
 }
@@ -160,7 +162,12 @@ impl Reading {
         if matches!(self.part, Part::Later) && bytes.first() == Some(&b'}') {
             return self.end(bytes);
         }
-        self.hasher.update(bytes).update(b"\n");
+        self.unhashed.extend_from_slice(bytes);
+        self.unhashed.push(b'\n');
+        if self.unhashed.len() >= CHUNK_BYTES {
+            self.hasher.update(&self.unhashed);
+            self.unhashed.clear();
+        }
         match self.part {
             Part::Header => self.header(bytes, generation),
             Part::Entries if bytes == format::LATER => {
@@ -196,7 +203,7 @@ impl Reading {
     fn end(&mut self, line: &[u8]) -> Result<(), String> {
         let (changes, summed, sum) =
             format::parse_snapshot_trailer(line).ok_or("the last line is damaged")?;
-        self.hasher.update(line.get(..summed).unwrap_or_default());
+        self.hasher.update(&self.unhashed).update(line.get(..summed).unwrap_or_default());
         if self.hasher.finalize() != sum {
             return Err("the checksum does not match".to_owned());
         }

@@ -16,7 +16,7 @@ const BLOCK_BYTES: usize = 512;
 pub(super) type InodeId = usize;
 
 /// The files of a file system.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Disk {
     inodes: Vec<Inode>,
     names: BTreeMap<PathBuf, InodeId>,
@@ -27,7 +27,7 @@ pub(super) struct Disk {
 }
 
 /// A file's content.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Inode {
     contents: Vec<u8>,
     durable: Vec<u8>,
@@ -35,7 +35,7 @@ struct Inode {
     is_lost: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum NameChange {
     Create(PathBuf, InodeId),
     Remove(PathBuf),
