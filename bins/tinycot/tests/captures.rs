@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use cot_core::build::{self, Sender};
 use cot_core::{CotTime, Deframer, Item, Limits, Point, Scanner};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use support::{Client, PATIENCE, Server, now, run, stderr, stdout, tinycot};
+use support::{Client, PATIENCE, Server, now, run, stderr, stdout, tinycot, wait_until};
 use tempfile::TempDir;
 
 /// 2026-11-22T10:00:00Z, when every capture begins.
@@ -495,6 +495,31 @@ fn on_a_terminal_a_bar_shows_how_far_it_is() {
     let shown = on_terminal(&["replay", &path, "--to", &server.cot.to_string()]);
     assert!(shown.contains("2026-11-22 10:00:00  2 sent, "), "{shown:?}");
     assert!(shown.contains("50%") && shown.contains("sent 3 events ("), "{shown:?}");
+}
+
+#[test]
+fn what_a_server_records_is_read_while_it_runs_and_replayed_to_another() {
+    for kind in ["json", "xml"] {
+        let data = TempDir::new().unwrap();
+        let dir = data.path().to_str().unwrap();
+        let first = Server::with_data(data.path(), &["--dump", kind]);
+        let [mut sender, mut other] = first.pair();
+        let sent = [("R-1", "Red"), ("R-2", "Blue")].map(|(uid, team)| report(uid, team, 0));
+        sender.send(&sent.concat());
+        other.expect("R-2");
+        let recorded = || stdout(&run(&["dump", "cat", "--data-dir", dir]));
+        wait_until("it is on disk", || recorded() == sent.join("\n") + "\n");
+        let stats = printed(&["dump", "stats", "--json", "--data-dir", dir]);
+        let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
+        assert_eq!((&stats["events"], &stats["bad"]), (&2.into(), &0.into()), "{kind}");
+
+        let second = Server::start();
+        let mut watcher = watcher(&second);
+        let files = data.path().join("dump");
+        let child = replay(&second, &[files.to_str().unwrap(), "--team", "Blue"]);
+        assert_eq!(arrivals(&mut watcher, 1)[0].uid, "R-2", "{kind}");
+        assert!(child.wait_with_output().unwrap().status.success());
+    }
 }
 
 #[test]
