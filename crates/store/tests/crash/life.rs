@@ -73,7 +73,7 @@ impl World {
         let key = format!("item/\"{}\"", self.random(KEYS));
         let is_removed = self.random(4) == 0 && self.now.contains_key(&key);
         let value = (!is_removed).then(|| {
-            let filling = "x".repeat(usize::try_from(self.random(120)).unwrap());
+            let filling = "x".repeat(usize::try_from(self.random(120)).unwrap_or(0));
             format!(r#"{{"number":{number},"filling":"{filling}"}}"#)
         });
         let old = match value.clone() {
@@ -82,7 +82,7 @@ impl World {
         };
         let entry =
             |value: &Option<String>| value.as_ref().map_or(0, |value| entry_digest(&key, value));
-        let digest = self.moments.last().unwrap() ^ entry(&old) ^ entry(&value);
+        let digest = self.moments.last().copied().unwrap_or(0) ^ entry(&old) ^ entry(&value);
         self.moments.push(digest);
         Change { key, value }
     }

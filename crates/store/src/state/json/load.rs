@@ -106,7 +106,10 @@ impl<F: Fs> Loader<'_, F> {
                 self.branches.insert(generation, heading);
             }
             Err(what) => {
-                self.lost.insert(generation, 0);
+                // What the base holds of it is not lost.
+                let base = self.found.at;
+                let from = if base.generation == generation { base.changes + 1 } else { 0 };
+                self.lost.insert(generation, from);
                 self.set_journal_aside(generation, file, what);
             }
         }
