@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use relay::server::Relay;
-use relay::{ExportCursor, PictureChange, Record, RecordKey};
+use relay::{ExportCursor, Now, PictureChange, Record, RecordKey};
 use store::{Change, StateStore, StoreError};
 use tracing::debug;
 
@@ -96,8 +96,9 @@ pub(crate) struct Recorder {
     /// No snapshot before this, after a failure.
     rest_until: Option<Instant>,
     pause: Duration,
-    /// Wall clock minus monotonic clock, in milliseconds.
-    skew_ms: i64,
+    /// When the last one was complete.
+    snapshot_ended: Option<Instant>,
+    skew: Skew,
     /// How long the last sync took.
     sync_took: Duration,
 }
@@ -124,7 +125,7 @@ impl Recorder {
         is_continuous: bool,
     ) -> Self {
         Self {
-            skew_ms: skew_ms(&relay),
+            skew: Skew::new(relay.now()),
             relay,
             store,
             queue,
@@ -139,6 +140,7 @@ impl Recorder {
             wants_snapshot: !is_continuous,
             rest_until: None,
             pause: FIRST_PAUSE,
+            snapshot_ended: None,
             sync_took: Duration::ZERO,
         }
     }
@@ -169,7 +171,7 @@ impl Recorder {
     }
 
     fn work(&mut self) {
-        if self.has_clock_jumped() {
+        if self.skew.has_jumped(self.relay.now()) {
             debug!("the wall clock has been set: all times are written anew");
             self.wants_snapshot = true;
         }
@@ -204,6 +206,7 @@ impl Recorder {
                 self.is_continuous = true;
                 self.wants_snapshot = false;
                 self.rest_until = None;
+                self.snapshot_ended = Some(clock::now());
                 self.pause = FIRST_PAUSE;
                 self.status.recover();
             }
@@ -322,7 +325,9 @@ impl Recorder {
             self.is_continuous = false;
             self.wants_snapshot = true;
             self.forget_pending();
-            self.status.fail(chain(&SnapshotError::Lost), TODO);
+            // A snapshot makes up for it; a flood must not have one follow the other.
+            let rest_until = self.snapshot_ended.map(|at| at + FIRST_PAUSE);
+            self.rest_until = self.rest_until.max(rest_until);
         }
         let mut newest: HashMap<RecordKey, (u64, PictureChange)> = HashMap::new();
         for change in taken.list {
@@ -391,12 +396,25 @@ impl Recorder {
         let store = self.store.as_mut();
         self.status.busy(doing, || operation(store))
     }
+}
 
-    fn has_clock_jumped(&mut self) -> bool {
-        let skew_ms = skew_ms(&self.relay);
-        let has_jumped = skew_ms.abs_diff(self.skew_ms) > JUMP_MS;
+/// Wall clock minus monotonic clock.
+struct Skew {
+    millis: i64,
+}
+
+impl Skew {
+    fn new(now: Now) -> Self {
+        let mono_ms = i64::try_from(now.mono_ms).unwrap_or(i64::MAX);
+        Self { millis: now.unix_ms.saturating_sub(mono_ms) }
+    }
+
+    /// Whether one of the clocks has jumped since the last jump.
+    fn has_jumped(&mut self, now: Now) -> bool {
+        let skew = Self::new(now);
+        let has_jumped = skew.millis.abs_diff(self.millis) > JUMP_MS;
         if has_jumped {
-            self.skew_ms = skew_ms;
+            *self = skew;
         }
         has_jumped
     }
@@ -406,7 +424,19 @@ fn entry_bytes(entry: &Change) -> u64 {
     (entry.key.len() + entry.value.as_ref().map_or(0, String::len)) as u64
 }
 
-fn skew_ms(relay: &Relay) -> i64 {
-    let now = relay.now();
-    now.unix_ms.saturating_sub(i64::try_from(now.mono_ms).unwrap_or(i64::MAX))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_is_noticed_once_and_one_that_drifts_is_not() {
+        let at = |mono_ms: u64, unix_ms: i64| Now { mono_ms, unix_ms };
+        let mut skew = Skew::new(at(1_000, 1_000_000));
+        assert!(!skew.has_jumped(at(61_000, 1_060_000)));
+        assert!(!skew.has_jumped(at(61_000, 1_062_000)));
+        assert!(skew.has_jumped(at(62_000, 1_063_001)));
+        assert!(!skew.has_jumped(at(63_000, 1_064_001)));
+        assert!(skew.has_jumped(at(64_000, 0)), "back, as well");
+        assert!(!skew.has_jumped(at(65_000, 1_000)));
+    }
 }

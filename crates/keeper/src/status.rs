@@ -64,16 +64,15 @@ impl<S: Clone + Default> Status<S> {
     pub(crate) fn condition(&self) -> Condition {
         let inner = self.lock();
         let now = clock::now();
-        if let Some((since, why)) = &inner.trouble {
-            return Condition::Degraded { lasting: now.duration_since(*since), why: why.clone() };
-        }
-        match inner.busy {
-            Some((since, doing)) if now.duration_since(since) > SLOW => {
-                let lasting = now.duration_since(since);
-                let why = format!("the disk has not answered: {doing}");
-                Condition::Degraded { lasting, why }
-            }
-            _ => Condition::Good,
+        let trouble = inner.trouble.as_ref().map(|(since, why)| (*since, why.clone()));
+        let stuck = inner.busy.filter(|(since, _)| now.duration_since(*since) > SLOW);
+        let stuck = stuck.map(|(at, doing)| {
+            let since = trouble.as_ref().map_or(at, |(since, _)| *since);
+            (since, format!("the disk has not answered: {doing}"))
+        });
+        match stuck.or(trouble) {
+            Some((since, why)) => Condition::Degraded { lasting: now.duration_since(since), why },
+            None => Condition::Good,
         }
     }
 
