@@ -169,6 +169,11 @@ impl Server {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its log, from the start.
     pub(crate) fn log(&mut self) -> ChildStderr {
         self.child.stderr.take().unwrap()
