@@ -122,6 +122,9 @@ pub trait StateStore: Send {
     /// aside and reported, never an error. To be called before anything else; once more, it ends the
     /// generation that is being written.
     ///
+    /// What was found may be more than what was acknowledged; it is durable when the first `begin`
+    /// returns.
+    ///
     /// # Errors
     ///
     /// When the storage itself cannot be read (no directory, no permission, an I/O error).

@@ -119,6 +119,25 @@ fn a_snapshot_is_json_that_anyone_can_read() {
     }
 }
 
+/// What the documentation shows are files.
+#[test]
+fn the_documented_files_are_read() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/state.md");
+    let page = fs::read_to_string(page).unwrap();
+    let blocks: Vec<_> = page.split("```json\n").skip(1).collect();
+    let [snapshot, journal] = blocks.as_slice() else { panic!("{} blocks", blocks.len()) };
+    let contents = |block: &str| block.split("```").next().unwrap().as_bytes().to_vec();
+    let loaded = load(&placed(&BTreeMap::from([
+        ("state-00000012.json".to_owned(), contents(snapshot)),
+        ("journal-00000012.jsonl".to_owned(), contents(journal)),
+    ])));
+    assert_eq!((loaded.report.damaged.len(), loaded.report.torn_bytes), (0, 0));
+    assert_eq!((loaded.report.generation, loaded.report.changes), (12, 2));
+    assert_eq!(loaded.entries.len(), 4);
+    let end = contents(snapshot).split_off(contents(snapshot).len() - 78);
+    assert!(end.starts_with(b",\"blake3\":"));
+}
+
 #[test]
 fn files_of_a_newer_version_are_set_aside_and_named() {
     for name in ["state-00000002.json", "journal-00000003.jsonl"] {

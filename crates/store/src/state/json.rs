@@ -133,6 +133,16 @@ impl<F: Fs> JsonState<F> {
         Ok(())
     }
 
+    /// Ends a generation, whose journal got so far.
+    fn end(&mut self, position: Position) {
+        if self.at.is_some() {
+            self.at = Some(position);
+        } else if self.remove(&self.path(Kind::Journal, position.generation)) {
+            // It would have counted with its snapshot only. While a disk is full there are many.
+            self.journals.remove(&position.generation);
+        }
+    }
+
     /// Drops the snapshot that is being written.
     fn drop_snapshot(&mut self) {
         if let Some(snapshot) = self.snapshot.take() {
@@ -193,7 +203,7 @@ impl<F: Fs> StateStore for JsonState<F> {
         }
         self.drop_snapshot();
         if let Some(journal) = self.journal.take() {
-            self.at = self.at.map(|_| journal.position());
+            self.end(journal.position());
         }
         if !is_continuous || self.schema.is_some_and(|kept| kept != schema) {
             self.at = None;
