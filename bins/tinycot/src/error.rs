@@ -56,7 +56,10 @@ pub(crate) enum Failure {
     RelayEnded,
     #[error("{0}")]
     Server(String),
-    #[error("{what} cannot be used: {}", path.display())]
+    #[error(
+        "{what}: {} cannot be used; look at its rights and the disk, or do without it: --{what} off",
+        path.display()
+    )]
     Storage { what: &'static str, path: PathBuf, source: Box<dyn std::error::Error> },
     #[error("{doing}")]
     System { doing: &'static str, source: io::Error },

@@ -1,5 +1,6 @@
 //! What is kept on disk: the directories, the state, the dump.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub(crate) fn lock(dir: &Path) -> Result<DirLock, Failure> {
     DirLock::acquire(dir).map_err(|error| match error {
         StoreError::Locked { .. } => Failure::DataDirTaken { path: dir.to_owned() },
         StoreError::Io { source, .. } => Failure::DataDir { path: dir.to_owned(), source },
-        error => trouble("data_dir", dir)(error),
+        error => Failure::DataDir { path: dir.to_owned(), source: io::Error::other(error) },
     })
 }
 
@@ -61,7 +62,7 @@ impl Storage {
             let config = dump_config(settings, format);
             let dir = config.dir.clone();
             let opened = DumpWriter::open(RealFs, config, relay.now().unix_ms);
-            let (writer, report) = opened.map_err(trouble("dump_dir", &dir))?;
+            let (writer, report) = opened.map_err(trouble("dump", &dir))?;
             let (files, bytes) = (report.files, report.bytes);
             let (torn_bytes, damaged_lines) = (report.torn_bytes, report.damaged_lines);
             info!(dir = %dir.display(), files, bytes, torn_bytes, damaged_lines, "dumping events");

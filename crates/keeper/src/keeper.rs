@@ -3,8 +3,6 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use relay::server::Relay;
@@ -19,12 +17,10 @@ use crate::queue::Queue;
 use crate::restore::{Restoration, restore};
 use crate::state::{Recorder, StateConfig, StateStats};
 use crate::status::{Condition, Status};
+use crate::worker::Worker;
 
 /// Time in which the threads of a keeper that was dropped are to end.
 const AFTERLIFE: Duration = Duration::from_secs(60);
-
-/// Stack of each thread. The deepest thing on it is the writing of a record as JSON.
-const STACK_BYTES: usize = 512 << 10;
 
 /// Keeps what a relay carries, until it is finished or dropped.
 ///
@@ -204,8 +200,8 @@ impl Builder {
     /// files are compressed there.
     pub fn dump<F: Fs + Clone>(mut self, writer: DumpWriter<F>, fs: F) -> Self {
         self.dump = Some(Box::new(move |relay, queue, status| {
-            let dumper = Dumper::new(writer, fs, relay, queue, status);
-            Worker::spawn("dump", move || dumper.run())
+            let dumper = Dumper::new(writer, fs, relay, queue, status.clone());
+            Worker::spawn("dump", status, move || dumper.run())
         }));
         self
     }
@@ -236,14 +232,15 @@ impl Builder {
                 }
                 None => {
                     feed.changes = Some(queue.clone());
-                    recorder = Some(Recorder::new(
+                    let new = Recorder::new(
                         relay.clone(),
                         store,
                         queue.clone(),
                         status.clone(),
                         config,
                         restoration.is_whole(),
-                    ));
+                    );
+                    recorder = Some((new, status.clone()));
                 }
             }
             keeper.restoration = Some(restoration);
@@ -257,8 +254,8 @@ impl Builder {
         }
         // From here on nothing that happens is missed.
         relay.observe(feed.what(), Box::new(feed));
-        if let Some(recorder) = recorder {
-            keeper.workers.push(Worker::spawn("state", move || recorder.run())?);
+        if let Some((recorder, status)) = recorder {
+            keeper.workers.push(Worker::spawn("state", status, move || recorder.run())?);
         }
         Ok(keeper)
     }
@@ -274,34 +271,4 @@ struct StatePart {
 struct DumpPart {
     queue: Arc<Queue<Events>>,
     status: Arc<Status<DumpCounts>>,
-}
-
-/// A thread whose end can be waited for with a limit.
-#[derive(Debug)]
-struct Worker {
-    thread: JoinHandle<()>,
-    /// Nothing is ever sent: its other end goes with the thread.
-    ended: Receiver<()>,
-}
-
-impl Worker {
-    fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<Self> {
-        let (alive, ended) = sync_channel(0);
-        let thread = thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(
-            move || {
-                let _alive = alive;
-                run();
-            },
-        )?;
-        Ok(Self { thread, ended })
-    }
-
-    /// Waits for its end, if that comes in time.
-    fn join(self, until: Instant) {
-        let within = until.saturating_duration_since(clock::now());
-        if self.ended.recv_timeout(within) == Err(RecvTimeoutError::Disconnected) {
-            // Should it have panicked, then it has not settled either.
-            let _ = self.thread.join();
-        }
-    }
 }

@@ -10,6 +10,7 @@ mod queue;
 mod restore;
 mod state;
 mod status;
+mod worker;
 
 pub use keeper::{Builder, Health, Keeper, KeeperStats, Monitor, StartError};
 pub use restore::Restoration;

@@ -240,6 +240,7 @@ impl Recorder {
         self.is_open = false;
         self.busy("begin a generation", |store| store.begin(SCHEMA, is_continuous))?;
         self.is_open = true;
+        self.append()?;
         let mut cursor = ExportCursor::default();
         let mut bytes = 0;
         loop {
