@@ -1,12 +1,56 @@
 //! What can go wrong with durable storage.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::packages::ContentHash;
 
 /// Why something could not be stored or read back.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
+    /// Too many uploads at a time; another may be tried later.
+    #[error("too many uploads at a time")]
+    Busy,
+    /// The content of a package is not what was uploaded any more, and is set aside.
+    #[error("the content {hash} is damaged")]
+    Damaged {
+        /// Its name.
+        hash: ContentHash,
+    },
+    /// The database refused.
+    #[error("cannot {doing}")]
+    Database {
+        /// What was being done, such as `read the database`.
+        doing: &'static str,
+        /// What the database said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// An earlier write may not have reached the disk: nothing is written until a restart.
+    #[error("the database failed, and takes nothing until it is opened again")]
+    Degraded,
+    /// The disk has no space, or not more than is to stay free.
+    #[error("no space is left in {}", .dir.display())]
+    Full {
+        /// Where.
+        dir: PathBuf,
+    },
+    /// The content is not what it was said to be.
+    #[error("the content is {actual}, not {claimed}")]
+    HashMismatch {
+        /// What was said.
+        claimed: ContentHash,
+        /// What came.
+        actual: ContentHash,
+    },
+    /// The content of an upload ended with an error.
+    #[error("the upload was interrupted")]
+    Interrupted {
+        /// What the reader said.
+        source: io::Error,
+    },
     /// The system refused an operation on a file or directory.
     #[error("{doing} {}", .path.display())]
     Io {
@@ -26,6 +70,38 @@ pub enum StoreError {
     /// The call does not fit the ones before; nothing was done.
     #[error("{0}")]
     Misused(&'static str),
+    /// No such package is there for who asks.
+    #[error("there is no content {hash}")]
+    NotFound {
+        /// Its name.
+        hash: ContentHash,
+    },
+    /// The package belongs to somebody else.
+    #[error("the content {hash} belongs to somebody else")]
+    NotOwner {
+        /// Its name.
+        hash: ContentHash,
+    },
+    /// More than is allowed would be stored.
+    #[error("the {quota} is exceeded")]
+    QuotaExceeded {
+        /// Which quota.
+        quota: Quota,
+    },
+    /// The content is longer or shorter than it was said to be.
+    #[error("the content has {actual} bytes, not {declared}")]
+    SizeMismatch {
+        /// What was said. Bytes.
+        declared: u64,
+        /// How many came, or were taken until it was too much. Bytes.
+        actual: u64,
+    },
+    /// The content is larger than an upload may be.
+    #[error("the content has more than {limit} bytes")]
+    TooLarge {
+        /// The limit. Bytes.
+        limit: u64,
+    },
     /// A change cannot be stored in any storage; nothing was done.
     #[error("the value of `{key}` {reason}")]
     Unfit {
@@ -34,6 +110,28 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: &'static str,
     },
+}
+
+/// What there may not be more of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Quota {
+    /// Bytes that one owner has.
+    Owner,
+    /// Entries.
+    Packages,
+    /// Bytes of all contents.
+    Total,
+}
+
+impl fmt::Display for Quota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Owner => "space for one owner",
+            Self::Packages => "number of packages",
+            Self::Total => "space for packages",
+        })
+    }
 }
 
 impl StoreError {

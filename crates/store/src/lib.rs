@@ -5,11 +5,12 @@ pub mod fs;
 #[cfg(feature = "dump")]
 pub mod dump;
 mod error;
+pub mod packages;
 mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use error::StoreError;
+pub use error::{Quota, StoreError};
 pub use fs::DirLock;
 #[cfg(feature = "json")]
 pub use state::JsonState;

@@ -5,5 +5,6 @@
 mod contract;
 mod sim;
 
+pub use crate::packages::contract::package_contract;
 pub use contract::state_contract;
 pub use sim::{Crash, Fault, SimFs};

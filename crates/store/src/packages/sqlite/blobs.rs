@@ -1,0 +1,209 @@
+//! Contents in files named by their BLAKE3.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::space;
+use crate::StoreError;
+use crate::fs::{Fs, FsFile};
+
+/// Contents in files named by their BLAKE3. Methods wait for the disk.
+pub(super) struct Blobs {
+    fs: Arc<dyn Fs>,
+    dir: PathBuf,
+    /// Temporary files so far; each has a number of its own.
+    temporaries: AtomicU64,
+}
+
+/// A temporary file, removed when it is dropped before it got its name.
+pub(super) struct Temporary {
+    blobs: Arc<Blobs>,
+    path: Option<PathBuf>,
+}
+
+impl Blobs {
+    /// Creates the directories.
+    pub(super) fn open(fs: Arc<dyn Fs>, dir: &Path) -> Result<Self, StoreError> {
+        for name in ["blobs", "tmp", "damaged"] {
+            let path = dir.join(name);
+            fs.create_dir(&path).map_err(StoreError::io("cannot create", &path))?;
+        }
+        Ok(Self { fs, dir: dir.to_owned(), temporaries: AtomicU64::new(0) })
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn fan_out(&self, checksum: &blake3::Hash) -> PathBuf {
+        self.dir.join("blobs").join(checksum.to_hex().get(..2).unwrap_or_default())
+    }
+
+    /// Where a content is.
+    pub(super) fn path(&self, checksum: &blake3::Hash) -> PathBuf {
+        self.fan_out(checksum).join(checksum.to_hex().as_str())
+    }
+
+    /// Refuses to let less space free than `bytes`.
+    pub(super) fn check_space(&self, bytes: u64) -> Result<(), StoreError> {
+        match space::free_bytes(&self.dir) {
+            Some(free) if free < bytes => Err(StoreError::Full { dir: self.dir.clone() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the system said when `doing` something to `path`.
+    pub(super) fn failed(&self, doing: &'static str, path: &Path, error: io::Error) -> StoreError {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                StoreError::Full { dir: self.dir.clone() }
+            }
+            _ => StoreError::io(doing, path)(error),
+        }
+    }
+
+    /// Creates a temporary file.
+    pub(super) fn create(self: &Arc<Self>) -> Result<(Box<dyn FsFile>, Temporary), StoreError> {
+        let number = self.temporaries.fetch_add(1, Ordering::Relaxed);
+        let path = self.dir.join("tmp").join(format!("upload-{number}"));
+        let file = self.fs.create_new(&path);
+        let file = file.map_err(|error| self.failed("cannot create", &path, error))?;
+        Ok((file, Temporary { blobs: Arc::clone(self), path: Some(path) }))
+    }
+
+    /// Gives a temporary file, which was synced, its name. What has that name is set aside if it
+    /// counts as a content, and removed if not.
+    pub(super) fn place(
+        &self,
+        mut temporary: Temporary,
+        checksum: &blake3::Hash,
+        is_known: bool,
+    ) -> Result<(), StoreError> {
+        let dir = self.fan_out(checksum);
+        self.fs.create_dir(&dir).map_err(|error| self.failed("cannot create", &dir, error))?;
+        let path = self.path(checksum);
+        let from = temporary.path().to_owned();
+        let mut renamed = self.fs.rename(&from, &path);
+        if matches!(&renamed, Err(error) if error.kind() == io::ErrorKind::AlreadyExists) {
+            if is_known {
+                self.set_aside(checksum)?;
+            } else {
+                self.remove(checksum);
+            }
+            renamed = self.fs.rename(&from, &path);
+        }
+        renamed.map_err(|error| self.failed("cannot write", &path, error))?;
+        temporary.path = None;
+        self.fs.sync_dir(&dir).map_err(|error| self.failed("cannot sync", &dir, error))
+    }
+
+    /// Size of a content; `None` when there is no such file.
+    pub(super) fn size(&self, checksum: &blake3::Hash) -> Result<Option<u64>, StoreError> {
+        let dir = self.fan_out(checksum);
+        let name = checksum.to_hex();
+        let entries = match self.fs.list(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            listed => listed.map_err(StoreError::io("cannot list", &dir))?,
+        };
+        Ok(entries.iter().find(|entry| entry.name == name.as_str()).map(|entry| entry.len))
+    }
+
+    /// All contents and their sizes, by their names. Other files are none.
+    pub(super) fn all(&self) -> Result<BTreeMap<[u8; 32], u64>, StoreError> {
+        let mut found = BTreeMap::new();
+        for first in 0..=u8::MAX {
+            let dir = self.dir.join("blobs").join(format!("{first:02x}"));
+            let entries = match self.fs.list(&dir) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                listed => listed.map_err(StoreError::io("cannot list", &dir))?,
+            };
+            for entry in entries {
+                let checksum = entry.name.to_str().and_then(|name| {
+                    let checksum = blake3::Hash::from_hex(name).ok()?;
+                    (checksum.to_hex().as_str() == name).then_some(checksum)
+                });
+                if let Some(checksum) =
+                    checksum.filter(|sum| sum.as_bytes().first() == Some(&first))
+                {
+                    found.insert(*checksum.as_bytes(), entry.len);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Opens a content to check it.
+    pub(super) fn read(&self, checksum: &blake3::Hash) -> io::Result<Box<dyn io::Read + Send>> {
+        self.fs.open(&self.path(checksum))
+    }
+
+    /// Removes a content; when that fails, the next start tries again.
+    pub(super) fn remove(&self, checksum: &blake3::Hash) {
+        self.remove_file(&self.path(checksum));
+    }
+
+    /// Moves a content to the damaged ones; it is no error when there is none.
+    pub(super) fn set_aside(&self, checksum: &blake3::Hash) -> Result<(), StoreError> {
+        let from = self.path(checksum);
+        let dir = self.dir.join("damaged");
+        for number in 0_u32.. {
+            let name = match number {
+                0 => checksum.to_string(),
+                _ => format!("{checksum}-{number}"),
+            };
+            match self.fs.rename(&from, &dir.join(name)) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(StoreError::io("cannot set aside", &from)(error));
+                }
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what uploads left, and says how many files that were.
+    pub(super) fn sweep(&self) -> Result<u64, StoreError> {
+        let dir = self.dir.join("tmp");
+        let entries = self.fs.list(&dir).map_err(StoreError::io("cannot list", &dir))?;
+        entries.iter().for_each(|entry| self.remove_file(&dir.join(&entry.name)));
+        Ok(entries.len() as u64)
+    }
+
+    fn remove_file(&self, path: &Path) {
+        match self.fs.remove(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(path = %path.display(), %error, "cannot remove a file");
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Temporary {
+    pub(super) fn path(&self) -> &Path {
+        self.path.as_deref().unwrap_or_else(|| Path::new(""))
+    }
+
+    pub(super) fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let Some(path) = self.path.take() else {
+            return;
+        };
+        // Removing a large file takes a while, and this may be dropped by a task that others wait
+        // for.
+        let blobs = Arc::clone(&self.blobs);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || blobs.remove_file(&path))),
+            Err(_) => blobs.remove_file(&path),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Opening, checking and setting aside the database.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::MigrateError;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{Connection, Error};
+
+use super::detached::blocking;
+use super::reconcile::PackagesReport;
+use crate::StoreError;
+
+/// Connections that read. Each has a thread and up to 2 MiB of pages.
+const READERS: u32 = 2;
+
+/// How long a connection waits for another process that has the database, such as a backup.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Rows that a reader is ahead of who takes them.
+const ROW_BUFFER: usize = 1024;
+
+/// Bytes that the write-ahead log is cut down to once it is in the database.
+const MAX_WAL_BYTES: &str = "16777216";
+
+/// Primary result codes of SQLite.
+mod code {
+    pub(super) const ERROR: i32 = 1;
+    pub(super) const IOERR: i32 = 10;
+    pub(super) const CORRUPT: i32 = 11;
+    pub(super) const FULL: i32 = 13;
+    pub(super) const SCHEMA: i32 = 17;
+    pub(super) const MISMATCH: i32 = 20;
+    pub(super) const NOTADB: i32 = 26;
+}
+
+/// Opens the database, or sets it aside and begins another.
+pub(super) async fn open(dir: &Path) -> Result<(SqliteConnection, PackagesReport), StoreError> {
+    let mut report = PackagesReport::default();
+    let path = file(dir);
+    let refused = match connect(&path).await {
+        Ok((connection, is_new)) => {
+            report.is_database_new = is_new;
+            return Ok((connection, report));
+        }
+        Err(refused) => refused,
+    };
+    let Refused::Damaged(what) = refused else {
+        return Err(refused.into_error());
+    };
+    let aside = blocking(move || set_aside(&path)).await?;
+    report.database_set_aside = Some((aside, what));
+    report.is_database_new = true;
+    let (connection, _) = connect(&file(dir)).await.map_err(Refused::into_error)?;
+    Ok((connection, report))
+}
+
+/// Connections that read.
+pub(super) fn readers(dir: &Path) -> SqlitePool {
+    SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .test_before_acquire(false)
+        .connect_lazy_with(options(&file(dir)).read_only(true))
+}
+
+/// What to do with an error of the database. A full disk is told apart.
+pub(super) fn failed(doing: &'static str) -> impl FnOnce(Error) -> StoreError {
+    move |error| match primary_code(&error) {
+        Some(code::FULL) => StoreError::Full { dir: PathBuf::from("the database of packages") },
+        _ => StoreError::Database { doing, source: Box::new(error) },
+    }
+}
+
+/// Whether nobody knows what of a write is on the disk now.
+pub(super) fn is_uncertain(error: &StoreError) -> bool {
+    let StoreError::Database { source, .. } = error else {
+        return false;
+    };
+    let code = source.downcast_ref::<Error>().and_then(primary_code);
+    matches!(code, Some(code::IOERR | code::CORRUPT | code::NOTADB))
+}
+
+enum Refused {
+    Damaged(String),
+    Failed(StoreError),
+}
+
+impl Refused {
+    fn into_error(self) -> StoreError {
+        match self {
+            Self::Failed(error) => error,
+            Self::Damaged(what) => {
+                StoreError::Database { doing: "open a new database", source: what.into() }
+            }
+        }
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        match primary_code(&error) {
+            Some(code::ERROR | code::CORRUPT | code::SCHEMA | code::MISMATCH | code::NOTADB) => {
+                Self::Damaged(error.to_string())
+            }
+            // What a column holds is not what was written.
+            None if matches!(error, Error::ColumnDecode { .. } | Error::Decode(_)) => {
+                Self::Damaged(error.to_string())
+            }
+            _ => Self::Failed(failed("open the database")(error)),
+        }
+    }
+}
+
+impl From<MigrateError> for Refused {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            error => Self::Failed(StoreError::Database {
+                doing: "use a database of another version",
+                source: Box::new(error),
+            }),
+        }
+    }
+}
+
+fn file(dir: &Path) -> PathBuf {
+    dir.join("packages.db")
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // In this mode alone, a commit is on the disk when it is done.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .pragma("journal_size_limit", MAX_WAL_BYTES)
+        .pragma("trusted_schema", "OFF")
+        .row_buffer_size(ROW_BUFFER)
+}
+
+/// Opens the database, checks it and brings it to this version; says whether it was empty.
+async fn connect(path: &Path) -> Result<(SqliteConnection, bool), Refused> {
+    let mut connection = SqliteConnection::connect_with(&options(path)).await?;
+    match prepare(&mut connection).await {
+        Ok(is_new) => Ok((connection, is_new)),
+        Err(refused) => {
+            // The files are free to be renamed after this.
+            let _: Result<(), Error> = connection.close().await;
+            Err(refused)
+        }
+    }
+}
+
+async fn prepare(connection: &mut SqliteConnection) -> Result<bool, Refused> {
+    let checked: String =
+        sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut *connection).await?;
+    if checked != "ok" {
+        return Err(Refused::Damaged(checked));
+    }
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(&mut *connection)
+        .await?;
+    sqlx::migrate!("./migrations").run(&mut *connection).await?;
+    Ok(tables == 0)
+}
+
+fn primary_code(error: &Error) -> Option<i32> {
+    let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(code & 0xff)
+}
+
+/// Gives the files of the database other names, which no other files have.
+fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
+    let named = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let mut number = 1_u32;
+    while named(&format!(".damaged-{number}")).exists() {
+        number += 1;
+    }
+    let aside = named(&format!(".damaged-{number}"));
+    for part in ["-wal", "-shm", ""] {
+        let from = named(part);
+        let to = named(&format!(".damaged-{number}{part}"));
+        match fs::rename(&from, &to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::io("cannot set aside", &from)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(aside)
+}

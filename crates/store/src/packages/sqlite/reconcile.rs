@@ -1,0 +1,194 @@
+//! What is done at the start.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
+
+use super::blobs::Blobs;
+use super::detached::blocking;
+use super::rows::{self, ContentRow};
+use super::{database, scrub};
+use crate::StoreError;
+use crate::packages::{ContentHash, DataPackage, PackagesConfig, Upload};
+
+/// Contents that nobody knows are kept this long: somebody may put an older database back.
+const ORPHAN_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Contents that are compared at a time.
+const BATCH: i64 = 1024;
+
+/// What was found and done when a store was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PackagesReport {
+    /// Files of unfinished uploads that were removed.
+    pub swept: u64,
+    /// Contents that are missing or have another size, and cannot be read from now on.
+    pub damaged: Vec<ContentHash>,
+    /// Damaged contents that are good again, because somebody put them back.
+    pub repaired: Vec<ContentHash>,
+    /// Contents without an entry that were removed: they were never acknowledged.
+    pub orphans_removed: u64,
+    /// Contents without an entry that are younger than a day, and were kept.
+    pub orphans_kept: u64,
+    /// The damaged database under its new name, and what was wrong with it.
+    pub database_set_aside: Option<(PathBuf, String)>,
+    /// There was no database, or none that could be used.
+    pub is_database_new: bool,
+    /// Contents that a new database was made of. Their names and their audiences are lost.
+    pub rebuilt: u64,
+}
+
+impl PackagesReport {
+    pub(super) fn log(&self) {
+        if let Some((aside, what)) = &self.database_set_aside {
+            tracing::error!(
+                aside = %aside.display(), what, rebuilt = self.rebuilt,
+                "the database of packages was damaged: packages are there, their names are lost"
+            );
+        } else if self.rebuilt > 0 {
+            tracing::error!(
+                rebuilt = self.rebuilt,
+                "the database of packages was missing: packages are there, their names are lost"
+            );
+        }
+        for hash in &self.damaged {
+            tracing::error!(%hash, "the content of a package is missing or has another size");
+        }
+        if self.swept > 0 || self.orphans_removed > 0 || !self.repaired.is_empty() {
+            tracing::info!(
+                swept = self.swept,
+                orphans = self.orphans_removed,
+                repaired = self.repaired.len(),
+                "cleaned up the packages"
+            );
+        }
+    }
+}
+
+/// Makes files and rows agree.
+pub(super) async fn reconcile(
+    connection: &mut SqliteConnection,
+    blobs: &Arc<Blobs>,
+    config: &PackagesConfig,
+    report: &mut PackagesReport,
+) -> Result<(), StoreError> {
+    let owned = Arc::clone(blobs);
+    let (swept, mut files) = blocking(move || Ok((owned.sweep()?, owned.all()?))).await?;
+    report.swept = swept;
+    if report.is_database_new && !files.is_empty() {
+        for (name, size) in files {
+            rebuild(connection, blobs, config, report, blake3::Hash::from_bytes(name), size)
+                .await?;
+        }
+        return Ok(());
+    }
+    let mut after = 0;
+    loop {
+        let contents = rows::contents_after(connection, after, BATCH).await?;
+        let Some(last) = contents.last() else {
+            break;
+        };
+        after = last.id;
+        for content in contents {
+            let size = files.remove(content.checksum.as_bytes());
+            compare(connection, blobs, config, report, content, size).await?;
+        }
+    }
+    let now_ms = config.clock.now_ms();
+    let owned = Arc::clone(blobs);
+    let (removed, kept) = blocking(move || {
+        let mut counts = (0, 0);
+        for checksum in files.into_keys().map(blake3::Hash::from_bytes) {
+            if modified_ms(&owned, &checksum).is_some_and(|then| then <= now_ms - ORPHAN_MS) {
+                owned.remove(&checksum);
+                counts.0 += 1;
+            } else {
+                counts.1 += 1;
+            }
+        }
+        Ok(counts)
+    })
+    .await?;
+    (report.orphans_removed, report.orphans_kept) = (removed, kept);
+    Ok(())
+}
+
+/// Makes one row say what there is.
+async fn compare(
+    connection: &mut SqliteConnection,
+    blobs: &Arc<Blobs>,
+    config: &PackagesConfig,
+    report: &mut PackagesReport,
+    content: ContentRow,
+    size: Option<u64>,
+) -> Result<(), StoreError> {
+    let checksum = content.checksum;
+    let is_whole = size == Some(content.size);
+    let owned = Arc::clone(blobs);
+    if is_whole && !content.is_damaged {
+        return Ok(());
+    }
+    let is_good = is_whole && blocking(move || scrub::is_good(&owned, &checksum)).await?;
+    let hash = rows::hash_of(connection, content.id).await?;
+    if is_good {
+        rows::mark_good(connection, content.id, config.clock.now_ms()).await?;
+        report.repaired.extend(hash);
+        return Ok(());
+    }
+    if rows::mark_damaged(connection, content.id).await? {
+        report.damaged.extend(hash);
+    }
+    let owned = Arc::clone(blobs);
+    blocking(move || owned.set_aside(&checksum)).await
+}
+
+/// Makes an entry of what a content tells.
+async fn rebuild(
+    connection: &mut SqliteConnection,
+    blobs: &Arc<Blobs>,
+    config: &PackagesConfig,
+    report: &mut PackagesReport,
+    checksum: blake3::Hash,
+    size: u64,
+) -> Result<(), StoreError> {
+    let owned = Arc::clone(blobs);
+    let now_ms = config.clock.now_ms();
+    let examined = blocking(move || {
+        let Some(examined) = scrub::examine(&owned, &checksum)? else {
+            owned.set_aside(&checksum)?;
+            return Ok(None);
+        };
+        Ok(Some((examined, modified_ms(&owned, &checksum).unwrap_or(now_ms))))
+    })
+    .await?;
+    let Some((examined, modified_ms)) = examined.filter(|_| size > 0) else {
+        return Ok(());
+    };
+    let mut upload = Upload::new("", config.rebuilt_audience.clone());
+    if examined.is_zip {
+        upload.mime_type = "application/x-zip-compressed".to_owned();
+        upload.keywords.push("missionpackage".to_owned());
+    }
+    let failed = database::failed("write the database");
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+    let content = ContentRow { id: 0, checksum, size, is_damaged: false };
+    let id = rows::insert_content(&mut transaction, examined.hash, &content, now_ms).await?;
+    let package = DataPackage::new(0, upload, examined.hash, size, modified_ms);
+    rows::put_entry(&mut transaction, id, package).await?;
+    transaction.commit().await.map_err(database::failed("write the database"))?;
+    report.rebuilt += 1;
+    Ok(())
+}
+
+/// When a content was written. Milliseconds since the Unix epoch.
+fn modified_ms(blobs: &Blobs, checksum: &blake3::Hash) -> Option<i64> {
+    let metadata = std::fs::symlink_metadata(blobs.path(checksum));
+    let modified = metadata.and_then(|metadata| metadata.modified());
+    let since = modified.and_then(|then| then.duration_since(UNIX_EPOCH).map_err(io::Error::other));
+    since.ok().and_then(|since| i64::try_from(since.as_millis()).ok())
+}

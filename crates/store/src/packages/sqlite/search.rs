@@ -1,0 +1,207 @@
+//! What readers ask.
+
+use sqlx::sqlite::{Sqlite, SqliteConnection};
+use sqlx::{QueryBuilder, Row};
+
+use super::Inner;
+use super::database::failed;
+use super::rows::{self, Entry, select_entry};
+use crate::StoreError;
+use crate::packages::filter::fold;
+use crate::packages::{
+    ContentHash, DataPackage, MAX_KEYWORDS, PackageFilter, PackageUsage, SortBy, Viewer,
+};
+
+const READING: &str = "read the database";
+
+/// The entries that match.
+pub(super) async fn list(
+    inner: &Inner,
+    filter: &PackageFilter,
+) -> Result<Vec<DataPackage>, StoreError> {
+    let mut query = visible(&filter.viewer);
+    query.push(select_entry!("WHERE TRUE"));
+    let is_possible = push_matches(&mut query, filter, inner.config.clock.now_ms());
+    if !is_possible {
+        return Ok(Vec::new());
+    }
+    query.push(match (filter.sort, filter.is_ascending) {
+        (SortBy::Name, true) => " ORDER BY p.name_folded, p.revision",
+        (SortBy::Name, false) => " ORDER BY p.name_folded DESC, p.revision DESC",
+        (SortBy::Size, true) => " ORDER BY c.size, p.revision",
+        (SortBy::Size, false) => " ORDER BY c.size DESC, p.revision DESC",
+        (SortBy::Submitted, true) => " ORDER BY p.revision",
+        (SortBy::Submitted, false) => " ORDER BY p.revision DESC",
+    });
+    query.push(" LIMIT ").push_bind(i64::from(filter.limit));
+    query.push(" OFFSET ").push_bind(i64::from(filter.offset));
+    let rows = query.build().fetch_all(&inner.readers).await.map_err(failed(READING))?;
+    let packages = rows.iter().map(|row| rows::entry(row).map(|entry| entry.package));
+    packages.collect::<Result<_, _>>().map_err(failed(READING))
+}
+
+/// How many entries match.
+pub(super) async fn count(inner: &Inner, filter: &PackageFilter) -> Result<u64, StoreError> {
+    let mut query = visible(&filter.viewer);
+    query.push("SELECT count(*) FROM packages p JOIN contents c ON c.id = p.content WHERE TRUE");
+    if !push_matches(&mut query, filter, inner.config.clock.now_ms()) {
+        return Ok(0);
+    }
+    query.build_query_scalar().fetch_one(&inner.readers).await.map_err(failed(READING))
+}
+
+/// The entry of a content that a viewer sees.
+pub(super) async fn find(
+    inner: &Inner,
+    hash: ContentHash,
+    viewer: &Viewer,
+) -> Result<Option<Entry>, StoreError> {
+    let mut connection = inner.readers.acquire().await.map_err(failed(READING))?;
+    let now_ms = inner.config.clock.now_ms();
+    Ok(seen(&mut connection, hash, viewer, now_ms).await?.into_iter().next())
+}
+
+/// All entries of a content that are for a viewer, the newest first.
+pub(super) async fn seen(
+    connection: &mut SqliteConnection,
+    hash: ContentHash,
+    viewer: &Viewer,
+    now_ms: i64,
+) -> Result<Vec<Entry>, StoreError> {
+    let mut query = visible(viewer);
+    query.push(select_entry!("WHERE c.sha256 = ")).push_bind(hash.as_bytes().as_slice());
+    query.push(" AND coalesce(p.expires_ms > ").push_bind(now_ms).push(", TRUE)");
+    if let Viewer::Groups(_) = viewer {
+        query.push(" AND p.audience IN (SELECT id FROM visible)");
+    }
+    query.push(" ORDER BY p.revision DESC");
+    let rows = query.build().fetch_all(connection).await.map_err(failed(READING))?;
+    rows.iter().map(rows::entry).collect::<Result<_, _>>().map_err(failed(READING))
+}
+
+/// How much there is.
+pub(super) async fn usage(inner: &Inner) -> Result<PackageUsage, StoreError> {
+    let sql = "SELECT (SELECT count(*) FROM packages), count(*), coalesce(sum(size), 0), \
+               coalesce(sum(is_damaged), 0) FROM contents";
+    let row = sqlx::query(sql).fetch_one(&inner.readers).await.map_err(failed(READING))?;
+    let number = |at: usize| row.try_get(at).map_err(failed(READING));
+    Ok(PackageUsage {
+        packages: number(0)?,
+        contents: number(1)?,
+        bytes: number(2)?,
+        damaged: number(3)?,
+    })
+}
+
+/// Begins a query that knows the audiences a viewer belongs to.
+fn visible(viewer: &Viewer) -> QueryBuilder<Sqlite> {
+    match viewer {
+        Viewer::Everything => QueryBuilder::new(""),
+        Viewer::Groups(groups) => {
+            let mut query = QueryBuilder::new(
+                "WITH visible (id) AS MATERIALIZED (SELECT id FROM audiences WHERE key = '*' \
+                 UNION SELECT audience FROM audience_groups \
+                 WHERE name IN (SELECT value FROM json_each(",
+            );
+            query.push_bind(rows::json(groups)).push("))) ");
+            query
+        }
+    }
+}
+
+/// Adds what the filter says; `false` when nothing can match.
+fn push_matches(query: &mut QueryBuilder<Sqlite>, filter: &PackageFilter, now_ms: i64) -> bool {
+    let mut keywords: Vec<_> = filter.keywords.iter().collect();
+    keywords.sort_unstable();
+    keywords.dedup();
+    let is_keyword = |keyword: &&String| !keyword.is_empty() && !keyword.contains(char::is_control);
+    if keywords.len() > MAX_KEYWORDS || !keywords.iter().all(is_keyword) {
+        return false;
+    }
+    push_seen(query, &filter.viewer, now_ms);
+    push_texts(query, filter);
+    for keyword in keywords {
+        query.push(" AND instr(p.keywords, ").push_bind(format!("\n{keyword}\n")).push(")");
+    }
+    if let Some(uid) = &filter.uid {
+        query.push(" AND (p.uid = ").push_bind(uid.clone());
+        if let Some(hash) = filter.uid_as_hash() {
+            query.push(" OR p.content = (SELECT id FROM contents WHERE sha256 = ");
+            query.push_bind(hash.as_bytes().to_vec()).push(")");
+        }
+        query.push(")");
+    }
+    if let Some(hash) = filter.hash {
+        query.push(" AND c.sha256 = ").push_bind(hash.as_bytes().to_vec());
+    }
+    if let Some(key) = filter.key {
+        query.push(" AND p.id = ").push_bind(key);
+    }
+    if let Some(since_ms) = filter.since_ms {
+        query.push(" AND p.submitted_ms >= ").push_bind(since_ms);
+    }
+    if let Some(until_ms) = filter.until_ms {
+        query.push(" AND p.submitted_ms <= ").push_bind(until_ms);
+    }
+    push_place(query, filter);
+    if !filter.include_damaged {
+        query.push(" AND c.is_damaged = 0");
+    }
+    true
+}
+
+/// Of each content, the newest entry that is for the viewer.
+fn push_seen(query: &mut QueryBuilder<Sqlite>, viewer: &Viewer, now_ms: i64) {
+    let is_limited = matches!(viewer, Viewer::Groups(_));
+    query.push(" AND coalesce(p.expires_ms > ").push_bind(now_ms).push(", TRUE)");
+    if is_limited {
+        query.push(" AND p.audience IN (SELECT id FROM visible)");
+    }
+    query.push(" AND NOT EXISTS (SELECT 1 FROM packages q WHERE q.content = p.content");
+    query.push(" AND q.revision > p.revision AND coalesce(q.expires_ms > ");
+    query.push_bind(now_ms).push(", TRUE)");
+    if is_limited {
+        query.push(" AND q.audience IN (SELECT id FROM visible)");
+    }
+    query.push(")");
+}
+
+fn push_texts(query: &mut QueryBuilder<Sqlite>, filter: &PackageFilter) {
+    let equal = [
+        (" AND p.tool = ", &filter.tool),
+        (" AND p.mime_type = ", &filter.mime_type),
+        (" AND p.submitter = ", &filter.submitter),
+        (" AND p.creator_uid = ", &filter.creator_uid),
+        (" AND p.mission = ", &filter.mission),
+    ];
+    for (condition, text) in equal {
+        if let Some(text) = text {
+            query.push(condition).push_bind(text.clone());
+        }
+    }
+    let contained = [
+        (" AND instr(p.name_folded, ", &filter.name),
+        (" AND instr(p.filename_folded, ", &filter.filename),
+    ];
+    for (condition, text) in contained {
+        if let Some(text) = text {
+            query.push(condition).push_bind(fold(text)).push(")");
+        }
+    }
+}
+
+fn push_place(query: &mut QueryBuilder<Sqlite>, filter: &PackageFilter) {
+    if let Some(bounds) = filter.bounds {
+        query.push(" AND p.latitude >= ").push_bind(bounds.south);
+        query.push(" AND p.latitude <= ").push_bind(bounds.north);
+        query.push(" AND (p.longitude >= ").push_bind(bounds.west);
+        query.push(if bounds.west <= bounds.east { " AND" } else { " OR" });
+        query.push(" p.longitude <= ").push_bind(bounds.east).push(")");
+    }
+    if let Some(least) = filter.min_altitude {
+        query.push(" AND p.altitude >= ").push_bind(least);
+    }
+    if let Some(most) = filter.max_altitude {
+        query.push(" AND p.altitude <= ").push_bind(most);
+    }
+}

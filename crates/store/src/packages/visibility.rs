@@ -1,0 +1,66 @@
+//! Who sees what.
+
+use std::collections::BTreeSet;
+
+/// Whom an entry is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Audience {
+    /// All who may use the server.
+    Everyone,
+    /// The members of any of these groups or teams.
+    Groups(BTreeSet<String>),
+}
+
+impl Audience {
+    /// The members of any of these groups.
+    pub fn groups<S: Into<String>>(groups: impl IntoIterator<Item = S>) -> Self {
+        Self::Groups(groups.into_iter().map(Into::into).collect())
+    }
+
+    /// Nobody but who sees everything.
+    pub fn nobody() -> Self {
+        Self::Groups(BTreeSet::new())
+    }
+
+    /// Whether this viewer belongs to it.
+    pub fn includes(&self, viewer: &Viewer) -> bool {
+        match (self, viewer) {
+            (Self::Everyone, _) | (_, Viewer::Everything) => true,
+            (Self::Groups(entry), Viewer::Groups(own)) => !entry.is_disjoint(own),
+        }
+    }
+}
+
+/// Who looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Viewer {
+    /// An operator, who sees everything.
+    Everything,
+    /// Somebody who sees what is for everyone or for one of these groups.
+    Groups(BTreeSet<String>),
+}
+
+impl Viewer {
+    /// Somebody who sees what is for everyone or for one of these groups.
+    pub fn groups<S: Into<String>>(groups: impl IntoIterator<Item = S>) -> Self {
+        Self::Groups(groups.into_iter().map(Into::into).collect())
+    }
+}
+
+/// Whose entries are meant.
+///
+/// An entry belongs to the user who uploaded it; where no user was known, to the device that was
+/// named as its creator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Owner {
+    /// Anybody's.
+    Anyone,
+    /// Those that no known user uploaded and that name this device. A device may claim any UID:
+    /// good between people who trust each other.
+    Device(String),
+    /// Those of a user.
+    User(String),
+}
