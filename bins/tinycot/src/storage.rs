@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use keeper::{Keeper, Monitor, StateConfig};
 use relay::server::Relay;
-use store::dump::{DumpConfig, DumpFormat, DumpWriter};
-use store::fs::RealFs;
+use store::dump::{DumpConfig, DumpFormat};
+use store::fs::{Fs, RealFs};
 use store::{DirLock, JsonState, StoreError};
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::config::{DumpMode, Settings};
 use crate::error::Failure;
@@ -60,13 +60,10 @@ impl Storage {
         }
         if let Some(format) = dump_format(settings.dump) {
             let config = dump_config(settings, format);
-            let dir = config.dir.clone();
-            let opened = DumpWriter::open(RealFs, config, relay.now().unix_ms);
-            let (writer, report) = opened.map_err(trouble("dump", &dir))?;
-            let (files, bytes) = (report.files, report.bytes);
-            let (torn_bytes, damaged_lines) = (report.torn_bytes, report.damaged_lines);
-            info!(dir = %dir.display(), files, bytes, torn_bytes, damaged_lines, "dumping events");
-            builder = builder.dump(writer, RealFs);
+            // What is wrong with the directory is told at the start; what is wrong with the disk is
+            // nothing that a relay has to wait for.
+            usable(&config.dir).map_err(trouble("dump", &config.dir))?;
+            builder = builder.dump(config, RealFs);
         }
         let keeper = builder.start().map_err(trouble("state", &state_dir))?;
         Ok(Self { keeper: Some(keeper) })
@@ -83,6 +80,12 @@ impl Storage {
             warn!("the disk did not take everything in time; the last changes may be lost");
         }
     }
+}
+
+/// Makes a directory for its owner alone, and proves that it can be read.
+fn usable(dir: &Path) -> io::Result<()> {
+    RealFs.create_dir(dir)?;
+    RealFs.list(dir).map(drop)
 }
 
 fn dump_format(mode: DumpMode) -> Option<DumpFormat> {

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use relay::server::Relay;
 use store::StoreError;
-use store::dump::{Compressed, DumpEvent, DumpStats, DumpWriter, Finished, GapReason, Pushed};
+use store::dump::{
+    Compressed, DumpConfig, DumpEvent, DumpStats, DumpWriter, Finished, GapReason, Pushed,
+};
 use store::fs::Fs;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::clock;
 use crate::feed::{Entry, Events};
@@ -40,8 +42,49 @@ pub(crate) struct DumpCounts {
 /// What came of compressing a file.
 pub(crate) type CompressionDone = (Finished, Result<Compressed, StoreError>);
 
+/// A dump that is still to be opened.
+pub(crate) struct Opening<F: Fs> {
+    pub(crate) config: DumpConfig,
+    pub(crate) fs: F,
+    pub(crate) relay: Relay,
+    pub(crate) queue: Arc<Queue<Events>>,
+    pub(crate) status: Arc<Status<DumpCounts>>,
+}
+
+impl<F: Fs + Clone> Opening<F> {
+    /// Opens the dump and records until it is told to finish. Events wait in the queue meanwhile.
+    pub(crate) fn run(self) {
+        loop {
+            let (fs, config) = (self.fs.clone(), self.config.clone());
+            let now_ms = self.relay.now().unix_ms;
+            let opened = self.status.busy("open the dump", || DumpWriter::open(fs, config, now_ms));
+            match opened {
+                Ok((writer, report)) => {
+                    info!(
+                        dir = %self.config.dir.display(),
+                        files = report.files,
+                        bytes = report.bytes,
+                        torn_bytes = report.torn_bytes,
+                        damaged_lines = report.damaged_lines,
+                        "dumping events"
+                    );
+                    self.status.recover();
+                    return Dumper::new(writer, self).run();
+                }
+                Err(error) => {
+                    self.status.count(|counts| counts.errors += 1);
+                    self.status.fail(chain(&error), TODO);
+                }
+            }
+            if self.queue.wait(Wanted::Nothing, clock::now() + PAUSE).is_some() {
+                return;
+            }
+        }
+    }
+}
+
 /// Everything the thread works with.
-pub(crate) struct Dumper<F: Fs> {
+struct Dumper<F: Fs> {
     writer: DumpWriter<F>,
     fs: F,
     relay: Relay,
@@ -61,13 +104,8 @@ pub(crate) struct Dumper<F: Fs> {
 }
 
 impl<F: Fs + Clone> Dumper<F> {
-    pub(crate) fn new(
-        writer: DumpWriter<F>,
-        fs: F,
-        relay: Relay,
-        queue: Arc<Queue<Events>>,
-        status: Arc<Status<DumpCounts>>,
-    ) -> Self {
+    fn new(writer: DumpWriter<F>, opening: Opening<F>) -> Self {
+        let Opening { fs, relay, queue, status, .. } = opening;
         Self {
             writer,
             fs,
@@ -84,7 +122,7 @@ impl<F: Fs + Clone> Dumper<F> {
     }
 
     /// Works until it is told to finish, and finishes.
-    pub(crate) fn run(mut self) {
+    fn run(mut self) {
         self.count();
         self.compress();
         loop {

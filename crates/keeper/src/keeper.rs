@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use relay::server::Relay;
-use store::dump::{DumpStats, DumpWriter};
+use store::dump::{DumpConfig, DumpStats};
 use store::fs::Fs;
 use store::{StateStore, StoreError};
 
 use crate::clock;
-use crate::dump::{DumpCounts, Dumper};
+use crate::dump::{DumpCounts, Opening};
 use crate::feed::{Changes, Events, Feed};
 use crate::queue::Queue;
 use crate::restore::{Restoration, restore};
@@ -196,12 +196,13 @@ impl Builder {
         self
     }
 
-    /// Records accepted events in a dump. `fs` is the file system that it was opened on; finished
-    /// files are compressed there.
-    pub fn dump<F: Fs + Clone>(mut self, writer: DumpWriter<F>, fs: F) -> Self {
+    /// Records accepted events in a dump, on a file system. What an interrupted run left there is
+    /// put right on the thread of the dump, so that a start does not wait for it; a disk that does
+    /// not take it is tried again and again, and shows as a [`Condition::Degraded`] meanwhile.
+    pub fn dump<F: Fs + Clone>(mut self, config: DumpConfig, fs: F) -> Self {
         self.dump = Some(Box::new(move |relay, queue, status| {
-            let dumper = Dumper::new(writer, fs, relay, queue, status.clone());
-            Worker::spawn("dump", status, move || dumper.run())
+            let opening = Opening { config, fs, relay, queue, status: status.clone() };
+            Worker::spawn("dump", status, move || opening.run())
         }));
         self
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use keeper::{Condition, Keeper, StateConfig};
 use store::JsonState;
-use store::dump::{DumpConfig, DumpWriter};
+use store::dump::DumpConfig;
 use support::disk::{Disk, Mode};
 use support::{PATIENCE, World, copy, now, position, wait_until};
 
@@ -31,11 +31,9 @@ fn a_hundred_clients_do_not_notice_a_disk_that_hangs() {
     let (world, disk, dir) = (World::new(), Disk::new(), tempfile::tempdir().unwrap());
     let (state_dir, dump_dir) = (dir.path().join("state"), dir.path().join("dump"));
     let store = JsonState::with_fs(disk.clone(), &state_dir).unwrap();
-    let unix_ms = world.relay.now().unix_ms;
-    let (writer, _) = DumpWriter::open(disk.clone(), DumpConfig::new(dump_dir), unix_ms).unwrap();
     let keeper = Keeper::builder(world.relay.clone())
         .state(store, StateConfig::default())
-        .dump(writer, disk.clone())
+        .dump(DumpConfig::new(dump_dir), disk.clone())
         .start()
         .unwrap();
     let monitor = keeper.monitor();

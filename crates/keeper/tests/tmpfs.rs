@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use keeper::{Condition, Keeper, StateConfig};
 use store::JsonState;
-use store::dump::{DumpConfig, DumpWriter};
+use store::dump::DumpConfig;
 use store::fs::RealFs;
 use support::{PATIENCE, World, copy, marker, wait_until};
 use tempfile::TempDir;
@@ -60,11 +60,9 @@ fn a_full_disk_is_survived_by_what_was_there_and_by_the_relay() {
     let (world, mut config) = (World::new(), StateConfig::default());
     config.sync_interval = Duration::from_millis(100);
     let store = JsonState::open(&state_dir).unwrap();
-    let unix_ms = world.relay.now().unix_ms;
-    let (writer, _) = DumpWriter::open(RealFs, DumpConfig::new(dump_dir), unix_ms).unwrap();
     let keeper = Keeper::builder(world.relay.clone())
         .state(store, config)
-        .dump(writer, RealFs)
+        .dump(DumpConfig::new(dump_dir), RealFs)
         .start()
         .unwrap();
     let (mut hope, mut lost) = (world.client(), world.client());

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use keeper::{Condition, Health, Keeper, StateConfig};
 use store::JsonState;
-use store::dump::{DumpConfig, DumpLine, DumpReader, DumpStats, DumpWriter, GapReason, list};
+use store::dump::{DumpConfig, DumpLine, DumpReader, DumpStats, GapReason, list};
 use support::disk::{Disk, Mode};
 use support::{Client, PATIENCE, World, copy, marker, now, wait_until};
 
@@ -27,8 +27,7 @@ fn keep(world: &World, disk: &Disk, dir: &Path) -> Keeper {
 
 fn dump(world: &World, disk: &Disk, dir: &Path) -> Keeper {
     let config = DumpConfig::new(dir);
-    let (writer, _) = DumpWriter::open(disk.clone(), config, world.relay.now().unix_ms).unwrap();
-    Keeper::builder(world.relay.clone()).dump(writer, disk.clone()).start().unwrap()
+    Keeper::builder(world.relay.clone()).dump(config, disk.clone()).start().unwrap()
 }
 
 fn restarted(dir: &Path) -> Vec<String> {
@@ -180,8 +179,7 @@ fn files_are_compressed_when_they_are_closed() {
     let (world, dir) = (World::new(), tempfile::tempdir().unwrap());
     let mut config = DumpConfig::new(dir.path());
     config.max_file_bytes = 300_000;
-    let (writer, _) = DumpWriter::open(Disk::new(), config, world.relay.now().unix_ms).unwrap();
-    let keeper = Keeper::builder(world.relay.clone()).dump(writer, Disk::new()).start().unwrap();
+    let keeper = Keeper::builder(world.relay.clone()).dump(config, Disk::new()).start().unwrap();
     let mut client = world.client();
     send(&mut client, "marker", 200);
     world.has_accepted(200);
@@ -244,4 +242,22 @@ fn a_dump_whose_disk_is_full_goes_on_when_there_is_space() {
     let (events, gaps) = recorded(dir.path());
     assert_eq!(gaps, [(lost.total(), "no space left on device".to_owned())]);
     assert_eq!(events + lost.total(), 210);
+}
+
+#[test]
+fn a_dump_whose_directory_cannot_be_read_yet_is_begun_when_it_can() {
+    let (world, disk, dir) = (World::new(), Disk::new(), tempfile::tempdir().unwrap());
+    disk.set(Mode::Full);
+    let keeper = dump(&world, &disk, dir.path());
+    wait_until("it is a problem", || health(&keeper).dump != Condition::Good);
+    let mut client = world.client();
+    send(&mut client, "marker", 3);
+    world.has_accepted(3);
+    disk.set(Mode::Good);
+    let took = wait_until("it has recovered", || {
+        health(&keeper).dump == Condition::Good && stats(&keeper).events == 3
+    });
+    assert!(took < RECOVERY, "{took:?}");
+    assert!(keeper.finish(PATIENCE));
+    assert_eq!(recorded(dir.path()), (3, vec![]), "nothing is missing: it waited");
 }
