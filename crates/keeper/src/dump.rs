@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use crate::clock;
 use crate::feed::{Entry, Events};
 use crate::queue::{Queue, Wanted};
+use crate::record::event_text;
 use crate::status::{Status, chain};
 
 /// Longest time that an event is not yet durable, less what the writing may take.
@@ -170,8 +171,7 @@ impl<F: Fs + Clone> Dumper<F> {
         for entry in taken.list {
             match entry {
                 Entry::Event(accepted) => {
-                    // Events that a relay accepted are UTF-8, so that nothing is replaced.
-                    let text = String::from_utf8_lossy(&accepted.event);
+                    let text = event_text(&accepted.event);
                     let pushed = self.writer.push(&DumpEvent {
                         received_ms: accepted.received_ms,
                         sender: &accepted.sender,
