@@ -46,12 +46,19 @@ impl Change {
     }
 
     /// The value, unless this removes the key.
-    pub(crate) fn kept(&self) -> Option<&str> {
+    #[must_use]
+    pub fn kept(&self) -> Option<&str> {
         self.value.as_deref().filter(|value| value.trim() != "null")
     }
 
-    /// Refuses what no storage takes.
-    pub(crate) fn check(&self) -> Result<(), StoreError> {
+    /// Refuses what no storage takes. Every [`StateStore`] does this with all changes of a call
+    /// before it stores the first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unfit`] for a key or value that is too long, and for a value that is empty or
+    /// has more than one line. Whether it is JSON is not looked at.
+    pub fn check(&self) -> Result<(), StoreError> {
         let value = self.value.as_deref().unwrap_or("null");
         if self.key.len() > MAX_KEY_BYTES {
             Err(self.unfit("has a key that is too long"))
