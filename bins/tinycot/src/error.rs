@@ -37,7 +37,7 @@ pub(crate) enum Failure {
     #[error("no server answers on {addr}")]
     NoAnswer { addr: SocketAddr, source: io::Error },
     #[error(
-        "there is no dump in {}; `tinycot serve --dump` records one, or name a file, or --data-dir",
+        "there is no dump in {}; `tinycot serve --dump` records one in `dump` of its data directory: name that, or a file",
         dir.display()
     )]
     NoDump { dir: PathBuf },

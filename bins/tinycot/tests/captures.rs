@@ -225,7 +225,7 @@ fn tracks_are_written_to_a_file_or_printed() {
     let out = files.path("track.gpx");
     let args = ["dump", "export", "--format", "gpx", "--uid", "A", "--out"];
     let said = printed(&[&args[..], &[out.to_str().unwrap(), &path]].concat());
-    assert!(said.ends_with("track.gpx: 3 positions of 1 things\n"), "{said}");
+    assert!(said.ends_with("track.gpx: 3 positions of 1 thing\n"), "{said}");
     let gpx = fs::read_to_string(out).unwrap();
     assert_eq!((gpx.matches("<trkpt ").count(), gpx.matches("<trkseg>").count()), (3, 1));
     let split = printed(&["dump", "export", "--format", "gpx", "--split", "30s", &path]);

@@ -50,6 +50,21 @@ fn clients_prints_a_row_for_each() {
 }
 
 #[test]
+fn stats_says_what_cannot_be_stored() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::with_data(data.path(), &["--state-sync", "20ms"]);
+    std::fs::remove_dir_all(data.path().join("state")).unwrap();
+    let [mut hope, mut lost] = server.pair();
+    hope.send(&position("UID-1", "HOPE-11"));
+    lost.expect("UID-1");
+    wait_until("it is told", || {
+        let output = run(&["stats", "--admin", &server.admin.to_string()]);
+        let text = stdout(&output);
+        text.lines().any(|line| line.starts_with("PROBLEM") && line.contains("state: cannot "))
+    });
+}
+
+#[test]
 fn other_tables_are_printed_as_well() {
     let (server, _clients) = server_with("HOPE-11");
     let admin = server.admin.to_string();

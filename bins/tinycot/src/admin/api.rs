@@ -127,6 +127,8 @@ pub(crate) struct StatsTable {
     /// Events put by now, and the memory that they use.
     pub(crate) held_events: u64,
     pub(crate) held_bytes: u64,
+    /// What cannot be stored at the moment; the same as `/ready` says.
+    pub(crate) problems: Vec<String>,
     /// The picture on disk; null when it is not kept.
     pub(crate) state: Option<StateTable>,
     /// The dump; null when there is none.
@@ -218,7 +220,7 @@ impl From<TeamInfo> for TeamRow {
 }
 
 impl StatsTable {
-    pub(crate) fn new(stats: &Stats, kept: &KeeperStats) -> Self {
+    pub(crate) fn new(stats: &Stats, kept: &KeeperStats, problems: Vec<String>) -> Self {
         Self {
             connections_received: stats.connections_received,
             connections_open: stats.connections_open,
@@ -248,6 +250,7 @@ impl StatsTable {
             held_refused: stats.held_refused,
             held_events: stats.held_events,
             held_bytes: stats.held_bytes,
+            problems,
             state: kept.state.as_ref().map(StateTable::from),
             dump: kept.dump.as_ref().map(|dump| DumpTable::new(dump, kept)),
         }

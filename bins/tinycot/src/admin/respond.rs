@@ -69,7 +69,7 @@ impl Admin {
                 json_answer(StatusCode::OK, &rows)
             }
             _ => {
-                let table = StatsTable::new(&relay.stats(), &self.monitor.stats());
+                let table = StatsTable::new(&relay.stats(), &self.monitor.stats(), self.problems());
                 json_answer(StatusCode::OK, &table)
             }
         }
@@ -80,15 +80,19 @@ impl Admin {
         if *self.stopped.borrow() {
             return status(false, "ready", "stopping");
         }
-        let health = self.monitor.health();
-        let parts = [("state", health.state), ("dump", health.dump)];
-        let problems: Vec<_> =
-            parts.into_iter().filter_map(|(part, condition)| problem(part, &condition)).collect();
+        let problems = self.problems();
         if problems.is_empty() {
             return status(true, "ready", "stopping");
         }
         let body = json!({ "status": "degraded", "problems": problems });
         json_answer(StatusCode::OK, &body)
+    }
+
+    /// What cannot be stored at the moment, for an operator.
+    fn problems(&self) -> Vec<String> {
+        let health = self.monitor.health();
+        let parts = [("state", health.state), ("dump", health.dump)];
+        parts.into_iter().filter_map(|(part, condition)| problem(part, &condition)).collect()
     }
 
     fn metrics(&self) -> Answer {

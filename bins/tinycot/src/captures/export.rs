@@ -36,7 +36,8 @@ pub(super) fn run(args: &ExportArgs, variable: Variables<'_>) -> Result<(), Fail
             let output = |source| Failure::Output { path: path.clone(), source };
             write_file(&mut tracks, args.format, path).map_err(output)?;
             let (positions, things) = (tracks.positions(), tracks.len());
-            let text = format!("{}: {positions} positions of {things} things\n", path.display());
+            let plural = if things == 1 { "thing" } else { "things" };
+            let text = format!("{}: {positions} positions of {things} {plural}\n", path.display());
             report::print(&text).map(drop)
         }
         None => {

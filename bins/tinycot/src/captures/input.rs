@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use capture::{BadRecord, Entry, Filter, Gap, Record, Source};
+use capture::{BadRecord, CaptureError, Entry, Filter, Gap, Record, Source};
 use cot_core::{Header, Scanner};
 
 use super::Variables;
@@ -161,12 +161,13 @@ pub(super) fn filter_of(args: &FilterArgs, source: &Source) -> Filter {
 }
 
 fn dumps(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let none = || Failure::NoDump { dir: dir.to_owned() };
-    if !dir.exists() {
-        return Err(none());
-    }
-    let files = capture::dump_files(dir)?;
-    if files.is_empty() { Err(none()) } else { Ok(files) }
+    let files = match capture::dump_files(dir) {
+        Err(CaptureError::List { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Vec::new()
+        }
+        listed => listed?,
+    };
+    if files.is_empty() { Err(Failure::NoDump { dir: dir.to_owned() }) } else { Ok(files) }
 }
 
 /// Says something on the side: on standard error, in one line.

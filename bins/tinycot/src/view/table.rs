@@ -117,6 +117,7 @@ pub(super) fn stats(stats: &StatsTable) -> String {
         number("held now", stats.held_events),
         number("held bytes", stats.held_bytes),
     ];
+    lines.extend(stats.problems.iter().map(|problem| vec!["PROBLEM".to_owned(), cell(problem)]));
     if let Some(state) = &stats.state {
         lines.extend([
             number("state snapshots", state.snapshots),
