@@ -297,3 +297,66 @@ fn time_spent_down_counts_for_what_is_held() {
     assert_eq!((restored.held, restored.expired), (0, 2), "ALPHA's position too");
     assert_eq!(sim.hub.stats().held_events, 0);
 }
+
+#[test]
+fn what_hangs_on_a_first_return_reaches_a_second_one_that_was_made_meanwhile() {
+    let (mut sim, alpha) = bravo_is_away(Sim::open());
+    sim.say(alpha, chat("chat-1", "B"));
+    let half_open = sim.connect();
+    sim.stall(half_open, 0);
+    sim.say(half_open, sa("B", "BRAVO", "Cyan"));
+    let bravo = sim.join("B", "BRAVO", "Cyan");
+    sim.leave(half_open);
+    sim.advance(2_000);
+    assert_eq!(sim.take(bravo).matches("chat-1").count(), 1);
+    let stats = sim.hub.stats();
+    assert_eq!((stats.held_events, stats.held_delivered), (0, 1));
+}
+
+#[test]
+fn what_a_lost_connection_had_not_taken_reaches_the_one_that_was_made_meanwhile() {
+    let mut sim = Sim::open();
+    let alpha = sim.join("A", "ALPHA", "Cyan");
+    let half_open = sim.join("B", "BRAVO", "Cyan");
+    sim.stall(half_open, 0);
+    sim.say(alpha, chat("chat-1", "B"));
+    let bravo = sim.join("B", "BRAVO", "Cyan");
+    sim.say(alpha, chat("chat-2", "B"));
+    assert!(sim.take(bravo).contains("chat-2"));
+    sim.leave(half_open);
+    sim.advance(2_000);
+    let got = sim.take(bravo);
+    assert_eq!(got.matches("chat-1").count(), 1, "{got}");
+    assert!(!got.contains("chat-2"), "it has that one: {got}");
+}
+
+#[test]
+fn somebody_who_says_their_team_later_gets_what_waits_for_it() {
+    let mut sim = Sim::isolated(&[]);
+    let alpha = sim.join("A", "ALPHA", "Cyan");
+    let bravo = sim.join("B", "BRAVO", "Cyan");
+    sim.leave(bravo);
+    sim.say(alpha, chat("chat-1", "B"));
+    assert_eq!(sim.hub.stats().held_events, 1);
+    let bravo = sim.join("B", "BRAVO", "");
+    assert!(!sim.take(bravo).contains("chat-1"));
+    sim.say(bravo, sa("B", "BRAVO", "Cyan"));
+    sim.advance(2_000);
+    assert_eq!(sim.take(bravo).matches("chat-1").count(), 1);
+}
+
+#[test]
+fn a_callsign_that_thousands_left_behind_costs_no_more_than_one_of_a_few() {
+    let mut sim = Sim::open();
+    let alpha = sim.join("A", "ALPHA", "Cyan");
+    let gateway = sim.connect();
+    (0..3_000).for_each(|n| sim.say(gateway, sa(&format!("G{n}"), "BRAVO", "Cyan")));
+    sim.leave(gateway);
+    sim.advance(1_000);
+    let bravo = sim.join("B", "BRAVO", "Cyan");
+    sim.leave(bravo);
+    sim.say(alpha, directed("chat-1", "b-t-f", &[dest("callsign", "BRAVO")]));
+    assert_eq!(sim.hub.stats().held, 16);
+    let bravo = sim.join("B", "BRAVO", "Cyan");
+    assert!(sim.take(bravo).contains("chat-1"), "it is for those who left last");
+}

@@ -88,6 +88,7 @@ impl Hub {
             }
         }
         self.hold_unread(now, &client, unread);
+        self.forward_held(&client.uids);
         self.teams.leave(client.team);
         if self.clients.is_empty() {
             self.clients.shrink_to_fit();

@@ -103,7 +103,7 @@ impl Hub {
 
     /// Holds again what a client had not read when its connection ended.
     pub(super) fn hold_unread(&mut self, now: Now, client: &Client, unread: Vec<(Meta, Bytes)>) {
-        let Some(to) = client.uids.first().filter(|uid| self.roster.away(uid).is_some()) else {
+        let Some(to) = client.uids.first().filter(|uid| self.roster.get(uid).is_some()) else {
             return;
         };
         let mut scanner = Scanner::new(self.config.limits);
@@ -152,9 +152,20 @@ impl Hub {
         }
     }
 
-    /// Finds out which held events have been written to whom they were held for.
+    /// Sends what waits for any of `uids` on its way, if somebody speaks for them: a connection that
+    /// was made before the one that was to take it broke off, or whose team was not known yet.
+    pub(super) fn forward_held(&mut self, uids: &[Arc<str>]) {
+        for uid in uids {
+            if let Some(&newest) = self.contacts.owners(uid).last() {
+                self.deliver_held(newest, uid);
+            }
+        }
+    }
+
+    /// Finds out which held events have been written to whom they were held for. When a client
+    /// leaves, only what was on its way to it.
     pub(super) fn settle_held(&mut self, leaving: Option<&Client>) {
-        for to in self.roster.delivering() {
+        for to in self.roster.delivering(leaving.map(|client| client.uids.as_slice())) {
             let (clients, settled) = (&self.clients, self.settled);
             let arrived = self.roster.settle(&to, |id, seq| {
                 if let Some(leaving) = leaving.filter(|client| client.id == id) {
@@ -196,6 +207,7 @@ impl Hub {
         for uid in self.roster.expire_known(before_ms) {
             self.watch_forgotten(uid);
         }
+        self.forward_held(&self.roster.holding());
     }
 
     /// The event as others get it: with the server's flow tag, and without its destinations.

@@ -284,7 +284,7 @@ impl Hub {
     }
 
     /// Counts everything `client` has not read as lost with it. Returns what of it was for this
-    /// client among few, each with its bytes.
+    /// client among few, each with its bytes; not what another connection of the same uid gets, too.
     pub(super) fn forfeit(&mut self, client: &Client) -> Vec<(Meta, Bytes)> {
         self.log.seal();
         let from =
@@ -295,9 +295,13 @@ impl Hub {
         let (mut closed, mut superseded) =
             (u64::from(!client.rest.is_empty() && client.rest_counts), 0);
         let holds = !self.config.hold_age.is_zero() && !client.uids.is_empty();
+        let owners = client.uids.first().map_or(&[][..], |uid| self.contacts.owners(uid));
+        let others: Vec<_> = owners.iter().filter(|&&owner| owner != client.id).collect();
         let mut unread = Vec::new();
         let mut keep = |seq, meta: Meta| {
-            if holds && meta.list.is_some() && meta.sender != SERVER {
+            let list = meta.list.map(|list| log.list(list)).filter(|_| holds);
+            let is_lost = |list: &[ClientId]| others.iter().all(|other| !list.contains(other));
+            if list.is_some_and(is_lost) && meta.sender != SERVER {
                 unread.extend(log.event(seq).map(|event| (meta, Bytes::copy_from_slice(&event))));
             }
         };

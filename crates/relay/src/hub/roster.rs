@@ -12,6 +12,10 @@ use crate::client::ClientId;
 /// Bytes that a held event costs beside its own, about.
 const OVERHEAD: usize = 256;
 
+/// People who are away and for whom something is held because they all used the callsign that was
+/// named: those who left last. One short message must not cost as much as thousands.
+const MAX_NAMESAKES: usize = 16;
+
 /// Somebody who has said who they are.
 pub(super) struct Known {
     pub(super) callsign: Arc<str>,
@@ -60,8 +64,8 @@ pub(super) struct Bounds {
 #[derive(Default)]
 pub(super) struct Roster {
     by_uid: BTreeMap<Arc<str>, Known>,
-    /// Uids of those who are away, by callsign.
-    away: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// Uids of those who are away and when they left, by callsign.
+    away: HashMap<Arc<str>, BTreeSet<(i64, Arc<str>)>>,
     /// Those who are away and for whom nothing is held, by the time they left.
     forgettable: BTreeSet<(i64, Arc<str>)>,
     /// Those for whom something is held.
@@ -95,9 +99,10 @@ impl Roster {
         known.left_ms.map(|_| uid.clone())
     }
 
-    /// Uids of those who are away and used this callsign last.
+    /// Uids of those who are away and used this callsign last: at most [`MAX_NAMESAKES`].
     pub(super) fn away_with_callsign(&self, callsign: &str) -> impl Iterator<Item = &Arc<str>> {
-        self.away.get(callsign).into_iter().flatten()
+        let uids = self.away.get(callsign).into_iter().flat_map(|uids| uids.iter().rev());
+        uids.map(|(_, uid)| uid).take(MAX_NAMESAKES)
     }
 
     /// Somebody is here, or has changed callsign or team. `None` when there is no room for them;
@@ -138,7 +143,7 @@ impl Roster {
         if known.held.is_empty() {
             self.forgettable.insert((now_ms, uid.clone()));
         }
-        self.away.entry(callsign).or_default().insert(uid.clone());
+        self.away.entry(callsign).or_default().insert((now_ms, uid.clone()));
         true
     }
 
@@ -185,9 +190,19 @@ impl Roster {
         self.delivering.insert(to.clone());
     }
 
-    /// Those to whom something is on its way.
-    pub(super) fn delivering(&self) -> Vec<Arc<str>> {
-        self.delivering.iter().cloned().collect()
+    /// Those to whom something is on its way, of some or of all.
+    pub(super) fn delivering(&self, of: Option<&[Arc<str>]>) -> Vec<Arc<str>> {
+        match of {
+            Some(uids) => {
+                uids.iter().filter(|uid| self.delivering.contains(*uid)).cloned().collect()
+            }
+            None => self.delivering.iter().cloned().collect(),
+        }
+    }
+
+    /// Those for whom something is held.
+    pub(super) fn holding(&self) -> Vec<Arc<str>> {
+        self.holding.iter().cloned().collect()
     }
 
     /// What is held for `to` and on its way: `settle` says what became of each. `Some(true)`: it has
@@ -220,7 +235,7 @@ impl Roster {
     /// Removes what has been held since before `before_ms`, and hands it out with its addressee.
     pub(super) fn expire_held(&mut self, before_ms: i64) -> Vec<(Arc<str>, Held)> {
         let mut expired = Vec::new();
-        for to in self.holding.iter().cloned().collect::<Vec<_>>() {
+        for to in self.holding() {
             let gone =
                 self.remove(&to, |held| held.received_ms <= before_ms && held.under_way.is_none());
             expired.extend(gone.into_iter().map(|held| (to.clone(), held)));
@@ -297,9 +312,10 @@ impl Roster {
     fn unlist(&mut self, uid: &Arc<str>) {
         let Some(known) = self.by_uid.get(uid) else { return };
         let Some(left_ms) = known.left_ms else { return };
-        self.forgettable.remove(&(left_ms, uid.clone()));
+        let place = (left_ms, uid.clone());
+        self.forgettable.remove(&place);
         if let Some(uids) = self.away.get_mut(&known.callsign) {
-            uids.remove(uid);
+            uids.remove(&place);
             if uids.is_empty() {
                 self.away.remove(&known.callsign);
             }
