@@ -180,6 +180,8 @@ fn prepare(dir: &Path) -> Result<(), Failure> {
     let make = || {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let probe = dir.join(format!(".probe-{}", std::process::id()));
+        // In a container every start has the same number, and one may have ended just here.
+        let _ = remove_file(&probe);
         OpenOptions::new().write(true).create_new(true).open(&probe)?;
         remove_file(&probe)
     };
@@ -232,4 +234,18 @@ fn addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, Failure> {
 
 fn lost_address(source: io::Error) -> Failure {
     Failure::System { doing: "a listener does not know its own address", source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_that_an_interrupted_start_left_is_no_obstacle() {
+        let dir = tempfile::tempdir().unwrap();
+        let probe = dir.path().join(format!(".probe-{}", std::process::id()));
+        std::fs::write(&probe, "").unwrap();
+        prepare(dir.path()).unwrap();
+        assert!(!probe.exists());
+    }
 }

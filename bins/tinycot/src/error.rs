@@ -42,10 +42,11 @@ pub(crate) enum Failure {
     )]
     NoDump { dir: PathBuf },
     #[error(
-        "data_dir: {} is in use by another TinyCoT server; stop it, or choose another directory with --data-dir",
-        path.display()
+        "{key}: {} is in use by another TinyCoT server; stop it, or choose another directory with --{}",
+        path.display(),
+        key.replace('_', "-")
     )]
-    DataDirTaken { path: PathBuf },
+    DirTaken { key: &'static str, path: PathBuf },
     #[error(
         "no TinyCoT server answers on {addr}; start one with `tinycot serve`, or name its admin address with --admin"
     )]
@@ -80,7 +81,7 @@ impl Failure {
             Self::Capture(_)
             | Self::Config(ConfigError::Read { .. })
             | Self::DataDir { .. }
-            | Self::DataDirTaken { .. }
+            | Self::DirTaken { .. }
             | Self::NoDump { .. }
             | Self::Output { .. }
             | Self::Storage { .. }

@@ -27,7 +27,7 @@ const STATE_DIR: &str = "state";
 /// Another server has it, or it cannot be used.
 pub(crate) fn lock(dir: &Path) -> Result<DirLock, Failure> {
     DirLock::acquire(dir).map_err(|error| match error {
-        StoreError::Locked { .. } => Failure::DataDirTaken { path: dir.to_owned() },
+        StoreError::Locked { .. } => Failure::DirTaken { key: "data_dir", path: dir.to_owned() },
         StoreError::Io { source, .. } => Failure::DataDir { path: dir.to_owned(), source },
         error => Failure::DataDir { path: dir.to_owned(), source: io::Error::other(error) },
     })
@@ -37,6 +37,8 @@ pub(crate) fn lock(dir: &Path) -> Result<DirLock, Failure> {
 #[derive(Debug, Default)]
 pub(crate) struct Storage {
     keeper: Option<Keeper>,
+    /// Two servers may be told to record in one directory, whatever their data directories are.
+    _dump_lock: Option<DirLock>,
 }
 
 impl Storage {
@@ -58,15 +60,17 @@ impl Storage {
             config.journal_bytes = settings.journal_size;
             builder = builder.state(store.keep_generations(settings.state_generations), config);
         }
+        let mut dump_lock = None;
         if let Some(format) = dump_format(settings.dump) {
             let config = dump_config(settings, format);
             // What is wrong with the directory is told at the start; what is wrong with the disk is
             // nothing that a relay has to wait for.
             usable(&config.dir).map_err(trouble("dump", &config.dir))?;
+            dump_lock = lock_dump(&config.dir, &settings.data_dir)?;
             builder = builder.dump(config, RealFs);
         }
         let keeper = builder.start().map_err(trouble("state", &state_dir))?;
-        Ok(Self { keeper: Some(keeper) })
+        Ok(Self { keeper: Some(keeper), _dump_lock: dump_lock })
     }
 
     /// Watches how it goes.
@@ -86,6 +90,29 @@ impl Storage {
 fn usable(dir: &Path) -> io::Result<()> {
     RealFs.create_dir(dir)?;
     RealFs.list(dir).map(drop)
+}
+
+/// Takes the directory of the dump for this process alone, unless it is the data directory, which is
+/// taken already.
+fn lock_dump(dir: &Path, data_dir: &Path) -> Result<Option<DirLock>, Failure> {
+    let is_same = match (dir.canonicalize(), data_dir.canonicalize()) {
+        (Ok(dir), Ok(data_dir)) => dir == data_dir,
+        _ => false,
+    };
+    if is_same {
+        return Ok(None);
+    }
+    match DirLock::acquire(dir) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(StoreError::Locked { .. }) => {
+            Err(Failure::DirTaken { key: "dump_dir", path: dir.to_owned() })
+        }
+        // A disk that does not take even this will take no events, which the dump tells.
+        Err(error) => {
+            warn!(dir = %dir.display(), %error, "the directory of the dump cannot be locked");
+            Ok(None)
+        }
+    }
 }
 
 fn dump_format(mode: DumpMode) -> Option<DumpFormat> {

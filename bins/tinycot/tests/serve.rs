@@ -125,6 +125,28 @@ fn a_data_directory_that_cannot_be_used_is_named() {
 }
 
 #[test]
+fn two_servers_do_not_record_in_one_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let (dump, other) = (dir.path().join("dump"), dir.path().join("other"));
+    let args = ["--dump", "json", "--dump-dir", dump.to_str().unwrap()];
+    let _server = Server::with_data(&dir.path().join("data"), &args);
+    let mut second =
+        vec!["serve", "--cot-listen", "127.0.0.1:0", "--data-dir", other.to_str().unwrap()];
+    second.extend(args);
+    let output = run(&second);
+    assert_eq!(output.status.code(), Some(74), "{}", stderr(&output));
+    assert!(stderr(&output).contains("dump_dir: "), "{}", stderr(&output));
+    assert!(stderr(&output).contains("in use by another"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_dump_may_be_in_the_data_directory_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["--dump", "json", "--dump-dir", dir.path().to_str().unwrap()];
+    let _server = Server::with_data(dir.path(), &args);
+}
+
+#[test]
 fn a_closed_standard_output_and_error_do_not_stop_the_server() {
     let dir = tempfile::tempdir().unwrap();
     // The port has to be known without reading what the server prints.
