@@ -107,7 +107,8 @@ fn a_dump_is_written_where_and_as_it_is_wanted() {
         assert!(status.success(), "{log}");
         let dir = if end == ".cot" { elsewhere } else { data.path().join("dump") };
         let names = names(&dir);
-        let [name] = names.as_slice() else { panic!("{names:?} {log}") };
+        let [name, lock] = names.as_slice() else { panic!("{names:?} {log}") };
+        assert_eq!(lock, "lock");
         assert!(name.starts_with("dump-") && name.ends_with(end), "{name}");
         let written = fs::read_to_string(dir.join(name)).unwrap();
         assert!(written.contains(text), "{written}");
