@@ -28,10 +28,13 @@ const ROW_BUFFER: usize = 1024;
 /// Bytes that the write-ahead log is cut down to once it is in the database.
 const MAX_WAL_BYTES: &str = "16777216";
 
-/// Primary result codes of SQLite.
+/// Result codes of SQLite: what is above 255 is extended by details.
 mod code {
     pub(super) const ERROR: i32 = 1;
-    pub(super) const IOERR: i32 = 10;
+    pub(super) const IOERR_WRITE: i32 = 778;
+    pub(super) const IOERR_FSYNC: i32 = 1034;
+    pub(super) const IOERR_DIR_FSYNC: i32 = 1290;
+    pub(super) const IOERR_TRUNCATE: i32 = 1546;
     pub(super) const CORRUPT: i32 = 11;
     pub(super) const FULL: i32 = 13;
     pub(super) const SCHEMA: i32 = 17;
@@ -81,8 +84,12 @@ pub(super) fn is_uncertain(error: &StoreError) -> bool {
     let StoreError::Database { source, .. } = error else {
         return false;
     };
-    let code = source.downcast_ref::<Error>().and_then(primary_code);
-    matches!(code, Some(code::IOERR | code::CORRUPT | code::NOTADB))
+    let code = source.downcast_ref::<Error>().and_then(extended_code);
+    let is_write = matches!(
+        code,
+        Some(code::IOERR_WRITE | code::IOERR_FSYNC | code::IOERR_DIR_FSYNC | code::IOERR_TRUNCATE)
+    );
+    is_write || matches!(code.map(|code| code & 0xff), Some(code::CORRUPT | code::NOTADB))
 }
 
 enum Refused {
@@ -173,8 +180,11 @@ async fn prepare(connection: &mut SqliteConnection) -> Result<bool, Refused> {
 }
 
 fn primary_code(error: &Error) -> Option<i32> {
-    let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
-    Some(code & 0xff)
+    Some(extended_code(error)? & 0xff)
+}
+
+fn extended_code(error: &Error) -> Option<i32> {
+    error.as_database_error()?.code()?.parse().ok()
 }
 
 /// Gives the files of the database other names, which no other files have.

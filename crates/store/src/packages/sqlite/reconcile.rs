@@ -33,7 +33,8 @@ pub struct PackagesReport {
     pub repaired: Vec<ContentHash>,
     /// Contents without an entry that were removed: they were never acknowledged.
     pub orphans_removed: u64,
-    /// Contents without an entry that are younger than a day, and were kept.
+    /// Contents without an entry that were kept: they are younger than a day, or a content that has
+    /// an entry is damaged.
     pub orphans_kept: u64,
     /// The damaged database under its new name, and what was wrong with it.
     pub database_set_aside: Option<(PathBuf, String)>,
@@ -87,7 +88,7 @@ pub(super) async fn reconcile(
         }
         return Ok(());
     }
-    let mut after = 0;
+    let (mut after, mut any_damaged) = (0, false);
     loop {
         let contents = rows::contents_after(connection, after, BATCH).await?;
         let Some(last) = contents.last() else {
@@ -96,15 +97,17 @@ pub(super) async fn reconcile(
         after = last.id;
         for content in contents {
             let size = files.remove(content.checksum.as_bytes());
-            compare(connection, blobs, config, report, content, size).await?;
+            any_damaged |= !compare(connection, blobs, config, report, content, size).await?;
         }
     }
-    let now_ms = config.clock.now_ms();
+    // A row that lost its content may be the one that this content lost.
+    let newest_ms =
+        if any_damaged { i64::MIN } else { config.clock.now_ms().saturating_sub(ORPHAN_MS) };
     let owned = Arc::clone(blobs);
     let (removed, kept) = blocking(move || {
         let mut counts = (0, 0);
         for checksum in files.into_keys().map(blake3::Hash::from_bytes) {
-            if modified_ms(&owned, &checksum).is_some_and(|then| then <= now_ms - ORPHAN_MS) {
+            if modified_ms(&owned, &checksum).is_some_and(|then| then <= newest_ms) {
                 owned.remove(&checksum);
                 counts.0 += 1;
             } else {
@@ -118,7 +121,7 @@ pub(super) async fn reconcile(
     Ok(())
 }
 
-/// Makes one row say what there is.
+/// Makes one row say what there is; says whether its content is good.
 async fn compare(
     connection: &mut SqliteConnection,
     blobs: &Arc<Blobs>,
@@ -126,25 +129,26 @@ async fn compare(
     report: &mut PackagesReport,
     content: ContentRow,
     size: Option<u64>,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let checksum = content.checksum;
     let is_whole = size == Some(content.size);
     let owned = Arc::clone(blobs);
     if is_whole && !content.is_damaged {
-        return Ok(());
+        return Ok(true);
     }
     let is_good = is_whole && blocking(move || scrub::is_good(&owned, &checksum)).await?;
     let hash = rows::hash_of(connection, content.id).await?;
     if is_good {
         rows::mark_good(connection, content.id, config.clock.now_ms()).await?;
         report.repaired.extend(hash);
-        return Ok(());
+        return Ok(true);
     }
     if rows::mark_damaged(connection, content.id).await? {
         report.damaged.extend(hash);
     }
     let owned = Arc::clone(blobs);
-    blocking(move || owned.set_aside(&checksum)).await
+    blocking(move || owned.set_aside(&checksum)).await?;
+    Ok(false)
 }
 
 /// Makes an entry of what a content tells.

@@ -76,7 +76,11 @@ pub(super) async fn seen(
     }
     query.push(" ORDER BY p.revision DESC");
     let rows = query.build().fetch_all(connection).await.map_err(failed(READING))?;
-    rows.iter().map(rows::entry).collect::<Result<_, _>>().map_err(failed(READING))
+    let entries = rows.iter().map(rows::entry).collect::<Result<Vec<_>, _>>();
+    let mut entries = entries.map_err(failed(READING))?;
+    // A damaged index may lead to other rows.
+    entries.retain(|entry| entry.package.hash == hash);
+    Ok(entries)
 }
 
 /// How much there is.

@@ -73,16 +73,19 @@ impl Disk {
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let inode = self.find(from)?;
-        if from.parent() != to.parent() {
-            // Which of two directories is durable first is not modelled.
-            return Err(io::ErrorKind::CrossesDevices.into());
-        }
         if self.names.contains_key(to) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
+        self.check_dir(to)?;
         self.names.remove(from);
         self.names.insert(to.to_owned(), inode);
-        self.volatile.push(NameChange::Rename(from.to_owned(), to.to_owned(), inode));
+        if from.parent() == to.parent() {
+            self.volatile.push(NameChange::Rename(from.to_owned(), to.to_owned(), inode));
+        } else {
+            // Each directory is durable by itself: a crash may leave both names, or none.
+            self.volatile.push(NameChange::Create(to.to_owned(), inode));
+            self.volatile.push(NameChange::Remove(from.to_owned()));
+        }
         Ok(())
     }
 
@@ -332,6 +335,27 @@ mod tests {
         disk.remove(other).unwrap();
         disk.crash(Crash::Lost);
         assert_eq!(disk.files(), [other]);
+    }
+
+    #[test]
+    fn a_name_in_another_directory_is_durable_with_that_directory() {
+        let (file, other) = (Path::new("/d/file"), Path::new("/e/other"));
+        let mut outcomes = BTreeSet::new();
+        for seed in 0..40 {
+            let (mut disk, _) = disk();
+            disk.create_dir(Path::new("/e")).unwrap();
+            disk.rename(file, other).unwrap();
+            disk.crash(Crash::Some(seed));
+            outcomes.insert(disk.files());
+        }
+        assert_eq!(outcomes.len(), 4, "{outcomes:?}");
+        let (mut disk, _) = disk();
+        assert!(disk.rename(file, other).is_err(), "there is no such directory");
+        disk.create_dir(Path::new("/e")).unwrap();
+        disk.rename(file, other).unwrap();
+        disk.sync_dir(Path::new("/e")).unwrap();
+        disk.crash(Crash::Lost);
+        assert_eq!(disk.files(), [file, other]);
     }
 
     #[test]

@@ -1,17 +1,12 @@
-//! Every implementation passes the suite that embedders can run on theirs.
+use std::cell::Cell;
 
-use store::packages::{MemoryPackages, SqlitePackages};
+use store::packages::SqlitePackages;
 use store::testing::package_contract;
-
-#[tokio::test]
-async fn packages_in_memory_keep_the_contract() {
-    package_contract(async |config| MemoryPackages::new(config)).await;
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn packages_in_sqlite_keep_the_contract() {
     let dir = tempfile::tempdir().unwrap();
-    let number = std::cell::Cell::new(0);
+    let number = Cell::new(0);
     package_contract(async |config| {
         number.set(number.get() + 1);
         SqlitePackages::open(dir.path().join(number.get().to_string()), config).await.unwrap()
