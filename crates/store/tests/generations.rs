@@ -52,6 +52,21 @@ fn the_newest_snapshots_are_kept_with_all_journals_since() {
 }
 
 #[test]
+fn little_of_a_large_snapshot_is_left_to_sync_at_its_end() {
+    let fs = SimFs::new();
+    let mut store = open(&fs);
+    store.begin(1, true).unwrap();
+    let value = format!("\"{}\"", "x".repeat(1_000));
+    for part in 0..100 {
+        let entries = (0..100).map(|at| Change::put(format!("{part}/{at}"), value.clone()));
+        store.put(&entries.collect::<Vec<_>>()).unwrap();
+    }
+    fs.crash(Crash::Lost);
+    let unfinished = fs.contents(Path::new("/state/state-00000001.json.tmp")).unwrap();
+    assert!(unfinished.len() > 10_000_000 - (5 << 18), "{}", unfinished.len());
+}
+
+#[test]
 fn a_file_that_cannot_be_removed_is_removed_later() {
     let fs = SimFs::new();
     let mut store = open(&fs).keep_generations(1);

@@ -13,6 +13,10 @@ use crate::fs::{Fs, FsFile};
 /// How much is written and hashed at once. Bytes.
 const CHUNK_BYTES: usize = 128 << 10;
 
+/// How much is written before it is synced. Bytes. Changes wait while a snapshot is made durable at
+/// its end, which on a slow card takes seconds for all of a large one.
+const SYNC_BYTES: usize = 1 << 20;
+
 /// A snapshot that is being written, under a name that a load does not look at.
 #[derive(Debug)]
 pub(super) struct SnapshotWriter {
@@ -21,6 +25,8 @@ pub(super) struct SnapshotWriter {
     unfinished: PathBuf,
     /// What was not written yet.
     buf: Vec<u8>,
+    /// How much was written and not synced. Bytes.
+    unsynced: usize,
     hasher: blake3::Hasher,
     is_first: bool,
     /// What was appended since this began.
@@ -51,6 +57,7 @@ impl SnapshotWriter {
             path,
             unfinished,
             buf: format::snapshot_header(schema, generation).into_bytes(),
+            unsynced: 0,
             hasher: blake3::Hasher::new(),
             is_first: true,
             later: BTreeMap::new(),
@@ -96,7 +103,12 @@ impl SnapshotWriter {
     fn write_out(&mut self) -> io::Result<()> {
         self.hasher.update(&self.buf);
         self.file.write_all(&self.buf)?;
+        self.unsynced += self.buf.len();
         self.buf.clear();
+        if self.unsynced >= SYNC_BYTES {
+            self.file.sync_data()?;
+            self.unsynced = 0;
+        }
         Ok(())
     }
 }
