@@ -247,6 +247,25 @@ fn a_stricter_policy_holds_for_what_was_restored() {
 }
 
 #[test]
+fn a_uid_that_two_isolated_teams_had_is_one_on_an_open_server() {
+    let mut sim = Sim::isolated(&[]);
+    let (red, blue) = (sim.join("R", "RED", "Red"), sim.join("B", "BLUE", "Blue"));
+    sim.say(red, marker("M"));
+    sim.say(blue, event("M", "a-h-G", ""));
+    let mut records: Vec<_> = sim.picture().into_values().collect();
+    for _ in 0..2 {
+        records.reverse();
+        let mut after = Sim::open();
+        after.hub.restore(after.now, records.clone());
+        let newcomer = after.connect();
+        after.advance(250);
+        let got = after.take(newcomer);
+        assert_eq!(got.matches("uid=\"M\"").count(), 1);
+        assert!(got.contains("a-h-G"), "the later word counts, in whatever order they come: {got}");
+    }
+}
+
+#[test]
 fn records_that_make_no_sense_are_refused_one_by_one() {
     let mut sim = Sim::open();
     let alpha = sim.listener();
