@@ -371,13 +371,14 @@ async fn remove_entries(
     let done = sqlx::query(sql).bind(json(keys)).execute(&mut *transaction).await;
     done.map_err(failed(WRITING))?;
     let sql = "DELETE FROM contents WHERE id IN (SELECT value FROM json_each(?)) \
-               AND id NOT IN (SELECT content FROM packages) RETURNING blake3";
+               AND NOT EXISTS (SELECT 1 FROM packages WHERE content = contents.id) RETURNING blake3";
     let unused: Vec<Vec<u8>> = sqlx::query_scalar(sql)
         .bind(json(contents))
         .fetch_all(&mut *transaction)
         .await
         .map_err(failed(WRITING))?;
-    let sql = "DELETE FROM audiences WHERE id NOT IN (SELECT audience FROM packages)";
+    let sql = "DELETE FROM audiences \
+               WHERE NOT EXISTS (SELECT 1 FROM packages WHERE audience = audiences.id)";
     let done = sqlx::query(sql).execute(&mut *transaction).await;
     done.map_err(failed(WRITING))?;
     transaction.commit().await.map_err(failed(WRITING))?;
