@@ -460,6 +460,16 @@ fn no_server_and_no_such_server_are_told_apart() {
 }
 
 #[test]
+fn a_port_that_speaks_http_is_no_server_to_replay_to() {
+    let files = Files::new();
+    let path = files.with("a.jsonl", dump(&[("R-1", 0)]));
+    let server = Server::start();
+    let to = server.admin.to_string();
+    let output = tinycot().args(["replay", &path, "--to", &to]).output().unwrap();
+    failed(&output, 1, "it is an HTTP server");
+}
+
+#[test]
 fn a_server_that_talks_much_and_never_closes_does_not_hold_a_replay_up() {
     let files = Files::new();
     let path = files.with("a.jsonl", dump(&[("R-1", 0), ("R-2", 100)]));

@@ -154,10 +154,16 @@ impl Server {
 
     /// Ends what is sent, and waits until the server has taken it.
     fn close(&self) -> Result<(), Failure> {
+        if let Ok(source) = self.ended.try_recv() {
+            return Err(self.lost(source));
+        }
         self.socket.shutdown(Shutdown::Write).map_err(|source| self.lost(source))?;
-        // Whether a server closes its side too is its own affair.
-        let _ = self.ended.recv_timeout(CLOSE_TIMEOUT);
-        Ok(())
+        match self.ended.recv_timeout(CLOSE_TIMEOUT) {
+            // A reset, or no TAK server at all: what was sent last has not been taken.
+            Ok(source) if source.kind() != io::ErrorKind::UnexpectedEof => Err(self.lost(source)),
+            // Whether a server closes its side too is its own affair.
+            _ => Ok(()),
+        }
     }
 
     fn lost(&self, source: io::Error) -> Failure {
@@ -181,9 +187,13 @@ fn next(replay: &mut Replay, troubles: &mut Troubles, progress: &Progress) -> Op
 /// Reads until there is nothing more to read, and says why.
 fn discard(mut incoming: TcpStream, end: &SyncSender<io::Error>) {
     let mut buf = vec![0; 64 << 10];
+    let mut is_first = true;
     let error = loop {
         match incoming.read(&mut buf) {
             Ok(0) => break io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed it"),
+            Ok(_) if std::mem::take(&mut is_first) && buf.starts_with(b"HTTP/") => {
+                break io::Error::new(io::ErrorKind::InvalidData, "it is an HTTP server");
+            }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => break error,
