@@ -9,8 +9,8 @@
 //! upload -> temporary file, hashed on the way -> checked -> synced, named -> entry -> answer
 //! ```
 //!
-//! The types and the trait [`PackageStore`] need no feature; `sqlite` adds [`SqlitePackages`], and
-//! `testing` adds [`MemoryPackages`] and the suite that every implementation passes.
+//! The types and the trait [`PackageStore`] need no feature; `sqlite` adds `SqlitePackages`, and
+//! `testing` adds `MemoryPackages` and the suite that every implementation passes.
 
 mod clock;
 mod config;
