@@ -383,6 +383,7 @@ impl World {
     /// Takes in what the players still got.
     fn is_over(&mut self, end: End) {
         let begin = now();
+        self.looked = begin;
         while self.players.iter().any(|player| !player.is_away()) {
             self.look(Some(end.at));
             assert!(now().duration_since(begin) < PATIENCE, "connections outlive the server");
