@@ -139,11 +139,11 @@ impl World {
             if cycle == 0 {
                 self.make_crowd();
             }
+            let before = self.model.violations.len();
             let most_ms = self.plan.work_ms * self.rng.one(&[1, 1, 1, 1, 1, 1, 1, 5]);
             let work = Duration::from_millis(2 + self.rng.below(most_ms - 1));
             self.work(work);
             self.end(&mut *end);
-            let before = self.model.violations.len();
             self.start();
             self.tally.cycles += 1;
             let is_faulty = self.model.violations.len() > before;
