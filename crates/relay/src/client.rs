@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use crate::viewer::Viewer;
+
 /// One connection to the relay. Never reused, so a late message for a closed connection is
 /// harmless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,23 +23,36 @@ impl ClientId {
 }
 
 /// Transport facts of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Peer {
     /// Where it comes from. `None` for transports without addresses.
     pub addr: Option<SocketAddr>,
+    /// The address of this host that it came to, if that is known.
+    pub local_addr: Option<SocketAddr>,
     /// What carries it, for tables and logs: `tcp` by default.
     pub transport: &'static str,
+    /// Set for a connection of the application that only looks on, such as a stream for a web page.
+    /// It is sent what this viewer may see, the picture first and at once. Whatever it sends is as
+    /// if the first of its teams had sent it, and never makes anybody present: nobody learns that it
+    /// came or went. It gets no pongs that it did not ask for.
+    pub viewer: Option<Viewer>,
 }
 
 impl Peer {
     /// A peer on plain TCP.
     pub fn new(addr: SocketAddr) -> Self {
-        Self { addr: Some(addr), transport: "tcp" }
+        Self { addr: Some(addr), ..Self::local("tcp") }
     }
 
     /// A peer without an address, carried by `transport`.
     pub fn local(transport: &'static str) -> Self {
-        Self { addr: None, transport }
+        Self { addr: None, local_addr: None, transport, viewer: None }
+    }
+
+    /// A connection of the application that only looks on, carried by `transport`. See
+    /// [`viewer`](Self::viewer).
+    pub fn viewing(transport: &'static str, viewer: Viewer) -> Self {
+        Self { viewer: Some(viewer), ..Self::local(transport) }
     }
 }

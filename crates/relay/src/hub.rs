@@ -16,7 +16,9 @@ mod report;
 mod roster;
 mod route;
 mod settle;
+mod submit;
 mod timer;
+mod view;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -44,14 +46,15 @@ use crate::stats::Stats;
 pub use self::accept::{PublishError, Scope};
 pub use self::picture::ExportCursor;
 pub use self::read::Batch;
+pub use self::submit::Submitted;
 
 /// The routing core: performs no I/O, reads no clock, spawns nothing.
 ///
-/// It has four classes of method: `handle_*` for what the world did; [`publish`](Self::publish)
-/// for what the application wants; [`poll_output`](Self::poll_output) and
+/// It has four classes of method: `handle_*` for what the world did; [`publish`](Self::publish) and
+/// [`submit`](Self::submit) for what the application wants; [`poll_output`](Self::poll_output) and
 /// [`poll_timeout`](Self::poll_timeout) for what the caller must do next; and getters.
 ///
-/// > After any `handle_*` or `publish`, drain `poll_output` to `None`, then arm one timer for
+/// > After any `handle_*`, `publish` or `submit`, drain `poll_output` to `None`, then arm one timer for
 /// > `poll_timeout`. Draining may be put off to the end of a turn, so that several events leave
 /// > in one write.
 ///

@@ -25,18 +25,20 @@ mod reason;
 pub mod server;
 mod stats;
 mod teams;
+mod viewer;
 
 pub use client::{ClientId, Peer};
 pub use config::HubConfig;
-pub use hub::{Batch, ExportCursor, Hub, Output, PublishError, Scope};
+pub use hub::{Batch, ExportCursor, Hub, Output, PublishError, Scope, Submitted};
 pub use now::Now;
 pub use observe::{
     Accepted, Audience, HeldEvent, Item, ItemKind, KnownContact, Observe, Observed, PictureChange,
     Record, RecordKey, Restored,
 };
 pub use reason::{CloseReason, DropReason, PerReason, Reason, RefuseReason};
-pub use stats::{ClientInfo, ContactInfo, Stats, TeamInfo};
+pub use stats::{ClientInfo, ContactInfo, EndpointInfo, Stats, TeamInfo};
 pub use teams::{AllowRule, AllowRuleError, TeamPolicy};
+pub use viewer::Viewer;
 
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../../../docs/embedding.md")]

@@ -18,6 +18,7 @@
 mod accept;
 mod connection;
 mod driver;
+mod front;
 mod scratch;
 
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -1,12 +1,14 @@
 //! Counters and tables as plain data, for logs, metrics and operators.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::client::ClientId;
 use crate::reason::{CloseReason, DropReason, PerReason, RefuseReason};
 
 /// Counters of a relay since it was made. Every way of losing something has one.
 ///
+/// What came in `= events_in + events_submitted`; of it each is accepted, held, control or rejected.
 /// Over all clients: copies of accepted events `= delivered + conflated + dropped + pending`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -25,6 +27,8 @@ pub struct Stats {
     pub bytes_out: u64,
     /// Complete messages read from clients, whatever became of them.
     pub events_in: u64,
+    /// Events submitted by those who have no connection, whatever became of them.
+    pub events_submitted: u64,
     /// Events put into the log, by clients and by the server itself.
     pub events_accepted: u64,
     /// Control messages consumed by the relay (pings, negotiation, ...).
@@ -79,6 +83,8 @@ pub struct ClientInfo {
     pub id: ClientId,
     /// Where it comes from, if it has an address.
     pub addr: Option<SocketAddr>,
+    /// The address of this host that it came to, if that is known.
+    pub local_addr: Option<SocketAddr>,
     /// What carries it: `tcp`, or the embedder's own word.
     pub transport: &'static str,
     /// Encoding of the connection: `xml`.
@@ -137,6 +143,23 @@ pub struct ContactInfo {
     pub clients: Vec<ClientId>,
     /// Milliseconds since its last report.
     pub last_seen_ms: u64,
+}
+
+/// Somebody who has said who they are, here or away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EndpointInfo {
+    /// Their uid.
+    pub uid: Arc<str>,
+    /// The callsign they used last.
+    pub callsign: Arc<str>,
+    /// Their team; empty without one.
+    pub team: Arc<str>,
+    /// Whether they are here now.
+    pub is_here: bool,
+    /// When they last reported, or left if they are away: milliseconds since 1970 by the server's
+    /// clock.
+    pub seen_ms: i64,
 }
 
 /// A team and who is in it.

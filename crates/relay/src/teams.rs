@@ -53,6 +53,11 @@ impl TeamPolicy {
         self.default_team.as_deref()
     }
 
+    /// The team that those who name `name` are in: the default team for the empty name.
+    pub(crate) fn effective<'a>(&'a self, name: &'a str) -> &'a str {
+        if name.is_empty() { self.default_team().unwrap_or("") } else { name }
+    }
+
     /// Whether every team, also one that nobody has named yet, receives what `from` sends.
     pub(crate) fn permits_all(&self, from: &str) -> bool {
         self.open || self.rules.iter().any(|rule| rule.permits_all(from))

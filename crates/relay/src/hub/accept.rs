@@ -1,5 +1,7 @@
 //! What clients and the application put in.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use cot_core::{Header, Item, Text, build};
 
@@ -66,11 +68,25 @@ pub enum PublishError {
     },
 }
 
-/// Where an event comes from.
-struct Source {
-    client: ClientId,
-    team: TeamId,
-    audience: Audience,
+/// Where an event comes from, and whom it may reach.
+pub(super) struct Source {
+    pub(super) client: ClientId,
+    /// The uid of its connection; empty if that has none.
+    pub(super) uid: Arc<str>,
+    /// The team that its connection has named; empty without one.
+    pub(super) team_name: Arc<str>,
+    pub(super) team: TeamId,
+    pub(super) mask: Mask,
+    pub(super) audience: Audience,
+}
+
+/// What has become of an event besides being appended.
+#[derive(Debug, Default)]
+pub(super) struct Delivery {
+    /// Those for whom it is held.
+    pub(super) held: usize,
+    /// Why it was not appended and is not held either.
+    pub(super) refused: Option<DropReason>,
 }
 
 impl Hub {
@@ -142,62 +158,89 @@ impl Hub {
             }
             Scope::Client(client) => (Mask::ALL, Some(vec![*client])),
         };
-        let source = Source { client: SERVER, team: TeamId::UNASSIGNED, audience };
-        self.accept(now, header, source, mask, list);
+        let source = Source {
+            client: SERVER,
+            uid: self.none.clone(),
+            team_name: self.none.clone(),
+            team: TeamId::UNASSIGNED,
+            mask,
+            audience,
+        };
+        self.accept(now, header, source, list);
         Ok(())
     }
 
     fn handle_event(&mut self, now: Now, from: ClientId, header: &Header<'_>) {
-        let tag_len = self.config.flow_tag.as_ref().map_or(0, |tag| tag.len() + FLOW_TAG_LEN);
-        if header.bytes().len() + tag_len > self.config.max_relayed_event {
-            return self.refuse(from, DropReason::Oversize);
+        if let Some(reason) = self.reason_to_refuse(header) {
+            self.refuse(from, reason);
+            return;
         }
-        if let Some(tag) = &self.config.flow_tag
-            && header.flow_tags().is_some_and(|tags| tags.carries(&flow_tag_name(tag)))
-        {
-            return self.refuse(from, DropReason::Loop);
-        }
-        let Decision { verdict, absent } =
-            route::decide(header, from, &self.contacts, &self.roster);
-        if let Verdict::Control(control) = verdict {
+        let decision = route::decide(header, from, &self.contacts, &self.roster);
+        if let Verdict::Control(control) = decision.verdict {
             return self.handle_control(now, from, header, &control);
         }
         self.identify(now, from, header);
+        let (uid, team_name) = self.name_of(from);
         let Some(client) = self.client(from) else { return };
         let (team, mask) = (client.team, self.teams.reaches(client.team));
-        let source = Source { client: from, team, audience: Audience::Reach };
+        let audience = Audience::Reach;
+        let source = Source { client: from, uid, team_name, team, mask, audience };
+        let is_lost =
+            |reason| matches!(reason, DropReason::UnknownAddressee | DropReason::HoldFull);
+        if self.deliver(now, header, source, decision).refused.is_some_and(is_lost)
+            && header.kind() == "b-t-f"
+        {
+            self.return_undelivered(from, header);
+        }
+    }
+
+    /// Why an event must not be relayed, whoever it is for.
+    pub(super) fn reason_to_refuse(&self, header: &Header<'_>) -> Option<DropReason> {
+        let tag = self.config.flow_tag.as_ref();
+        let tag_len = tag.map_or(0, |tag| tag.len() + FLOW_TAG_LEN);
+        if header.bytes().len() + tag_len > self.config.max_relayed_event {
+            return Some(DropReason::Oversize);
+        }
+        let carries =
+            |tag: &String| header.flow_tags().is_some_and(|tags| tags.carries(&flow_tag_name(tag)));
+        tag.is_some_and(carries).then_some(DropReason::Loop)
+    }
+
+    /// Sends an event to whom it is for, as far as they may get it, and holds it for those who are
+    /// away.
+    pub(super) fn deliver(
+        &mut self,
+        now: Now,
+        header: &Header<'_>,
+        source: Source,
+        decision: Decision,
+    ) -> Delivery {
+        let Decision { verdict, absent } = decision;
         let mut held = Holding::default();
         if !absent.is_empty() && is_holdable(header.kind()) {
-            held = self.hold(now, from, header, &absent);
+            held = self.hold(now, &source, header, &absent);
         }
-        match verdict {
-            Verdict::Broadcast => self.accept(now, header, source, mask, None),
+        let refused = match verdict {
+            Verdict::Broadcast => self.accept(now, header, source, None),
             Verdict::To(mut list) => {
                 // Delivery asks again; this is for the count.
-                list.retain(|&to| self.client(to).is_some_and(|to| mask.meets(to.receives)));
+                list.retain(|&to| self.client(to).is_some_and(|to| source.mask.meets(to.receives)));
                 if !list.is_empty() {
-                    self.accept(now, header, source, mask, Some(list));
+                    self.accept(now, header, source, Some(list))
                 } else if held.held > 0 {
-                    self.held_only(now, header, from);
+                    self.held_only(now, header, &source)
                 } else {
-                    self.refuse(from, DropReason::Forbidden);
+                    self.refuse(source.client, DropReason::Forbidden)
                 }
             }
-            Verdict::Nobody(_) if held.held > 0 => self.held_only(now, header, from),
+            Verdict::Nobody(_) if held.held > 0 => self.held_only(now, header, &source),
             Verdict::Nobody(DropReason::UnknownAddressee) if held.refused > 0 => {
-                self.refuse(from, DropReason::HoldFull);
-                if header.kind() == "b-t-f" {
-                    self.return_undelivered(from, header);
-                }
+                self.refuse(source.client, DropReason::HoldFull)
             }
-            Verdict::Nobody(reason) => {
-                self.refuse(from, reason);
-                if reason == DropReason::UnknownAddressee && header.kind() == "b-t-f" {
-                    self.return_undelivered(from, header);
-                }
-            }
-            Verdict::Control(_) => {}
-        }
+            Verdict::Nobody(reason) => self.refuse(source.client, reason),
+            Verdict::Control(_) => None,
+        };
+        Delivery { held: held.held, refused }
     }
 
     fn handle_control(&mut self, now: Now, from: ClientId, header: &Header<'_>, control: &Control) {
@@ -226,6 +269,9 @@ impl Hub {
 
     /// Learns from an event who is behind the connection.
     fn identify(&mut self, now: Now, from: ClientId, header: &Header<'_>) {
+        if self.client(from).is_none_or(|client| client.peer.viewer.is_some()) {
+            return;
+        }
         let Some(contact) = header.contact().filter(|_| !header.has_ack_response()) else { return };
         let is_said = |text: Option<Text<'_>>| text.is_some_and(|text| !text.is_empty());
         if !is_said(contact.callsign) || !is_said(contact.endpoint) {
@@ -273,13 +319,13 @@ impl Hub {
     }
 
     /// Counts an event that went to nobody yet, because all it was for are away.
-    fn held_only(&mut self, now: Now, header: &Header<'_>, from: ClientId) {
+    fn held_only(&mut self, now: Now, header: &Header<'_>, source: &Source) -> Option<DropReason> {
         self.stats.events_held += 1;
         if self.watch.what.events {
-            let (sender, team) = self.name_of(from);
             let event = Bytes::copy_from_slice(header.bytes());
-            self.watch.accepted(now, &sender, &team, 0, Some(event));
+            self.watch.accepted(now, &source.uid, &source.team_name, 0, Some(event));
         }
+        None
     }
 
     /// A connection is known by the first uid that it speaks for, and is in that uid's team.
@@ -306,15 +352,15 @@ impl Hub {
     }
 
     /// Appends a valid event whose audience is known, and remembers what it means for newcomers.
+    /// Returns why it was not appended.
     fn accept(
         &mut self,
         now: Now,
         header: &Header<'_>,
         source: Source,
-        mask: Mask,
         to: Option<Vec<ClientId>>,
-    ) {
-        let sender = source.client;
+    ) -> Option<DropReason> {
+        let (sender, mask) = (source.client, source.mask);
         let kind = route::classify(header);
         let scope = self.scope_of(source.team);
         let is_public = to.is_none();
@@ -324,10 +370,9 @@ impl Hub {
         }
         let list = to.map(|clients| self.log.add_list(clients.into_boxed_slice()));
         let mut meta = Meta { mask, sender, list, key: None, is_critical };
-        let (uid, named_team) = self.name_of(sender);
         let origin = Origin {
-            sender: uid,
-            team: named_team,
+            sender: source.uid,
+            team: source.team_name,
             audience: source.audience,
             received_ms: now.signed_ms(),
         };
@@ -342,7 +387,7 @@ impl Hub {
             self.watch.accepted(now, &origin.sender, &origin.team, seq, original);
         }
 
-        let Some(key) = meta.key else { return };
+        let key = meta.key?;
         self.supersede(key, seq);
         if kind != Kind::AlertCancel {
             self.watch_put(now, key);
@@ -365,6 +410,7 @@ impl Hub {
             _ => {}
         }
         self.bound_state();
+        None
     }
 
     /// The uid whose newest event this is, with what is to be known of it.
@@ -452,9 +498,11 @@ impl Hub {
         self.append_to(to, header.bytes(), &[edit]);
     }
 
-    fn refuse(&mut self, from: ClientId, reason: DropReason) {
+    /// Counts an event that goes nowhere, and returns the reason.
+    pub(super) fn refuse(&mut self, from: ClientId, reason: DropReason) -> Option<DropReason> {
         self.stats.events_rejected.add(reason, 1);
         tracing::debug!(client = from.as_u64(), %reason, "event not relayed");
+        Some(reason)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Connections come and go.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use cot_core::build;
@@ -13,9 +14,16 @@ use super::watch::watch_remove;
 use crate::client::{ClientId, Peer};
 use crate::now::{Now, millis};
 use crate::reason::{CloseReason, Reason, RefuseReason};
+use crate::viewer::Viewer;
 
 /// The server's own events come from here, and reach every client.
 pub(super) const SERVER: ClientId = ClientId(0);
+
+/// Events of those who have no connection come from here.
+pub(super) const CALLER: ClientId = ClientId(u32::MAX as u64 - 1);
+
+/// What was restored comes from nobody who is connected.
+pub(super) const BEFORE: ClientId = ClientId(u32::MAX as u64);
 
 /// Least time between two searches of a full table of teams, in milliseconds.
 const TEAM_SEARCH_MS: u64 = 1_000;
@@ -32,23 +40,27 @@ impl Hub {
             return Err(reason);
         }
         if let Some(addr) = peer.addr {
-            *self.per_address.entry(addr.ip()).or_default() += 1;
+            *self.per_address.entry(addr.ip().to_canonical()).or_default() += 1;
         }
+        let (team, more_teams, receives) = self.enter_teams(now, peer.viewer.as_ref());
+        let until_ms = now.mono_ms + millis(self.config.replay_hold);
+        let is_viewer = peer.viewer.is_some();
+        let flow = if is_viewer { Flow::Ready } else { Flow::Hold { until_ms } };
         let slot = self.clients.vacant_entry();
         let id = ClientId((u64::from(self.next_serial) << 32) | slot.key() as u64);
         self.next_serial = self.next_serial.checked_add(1).unwrap_or(1);
-        let until_ms = now.mono_ms + millis(self.config.replay_hold);
-        let client = slot.insert(Client::new(
-            id,
-            peer,
-            now.mono_ms,
-            self.log.head(),
-            Flow::Hold { until_ms },
-        ));
-        client.team = self.teams.intern("", |_| false);
-        client.receives = self.teams.receives(client.team);
-        self.teams.enter(client.team);
-        self.holds.push_back((until_ms, id));
+        let client = slot.insert(Client::new(id, peer, now.mono_ms, self.log.head(), flow));
+        (client.team, client.more_teams, client.receives) = (team, more_teams, receives);
+        if let Some(Viewer::Teams(names)) = &client.peer.viewer
+            && let Some(name) = names.first()
+        {
+            client.team_name = name.as_str().into();
+        }
+        if is_viewer {
+            self.readable.push_back(id);
+        } else {
+            self.holds.push_back((until_ms, id));
+        }
         self.behind += 1;
         self.stats.connections_received += 1;
         Ok(id)
@@ -67,11 +79,12 @@ impl Hub {
             self.behind -= 1;
         }
         if let Some(addr) = client.peer.addr
-            && let Some(count) = self.per_address.get_mut(&addr.ip())
+            && let ip = addr.ip().to_canonical()
+            && let Some(count) = self.per_address.get_mut(&ip)
         {
             *count -= 1;
             if *count == 0 {
-                self.per_address.remove(&addr.ip());
+                self.per_address.remove(&ip);
             }
         }
         self.unfinished = self.unfinished.saturating_sub(client.unfinished);
@@ -90,6 +103,7 @@ impl Hub {
         self.hold_unread(now, &client, unread);
         self.forward_held(&client.uids);
         self.teams.leave(client.team);
+        client.more_teams.iter().for_each(|&team| self.teams.leave(team));
         if self.clients.is_empty() {
             self.clients.shrink_to_fit();
             self.per_address.shrink_to_fit();
@@ -122,17 +136,8 @@ impl Hub {
 
     /// Puts a client into the team it names. Returns quickly when nothing changes.
     pub(super) fn change_team(&mut self, now: Now, id: ClientId, name: &str) {
-        let log = &self.log;
+        let team = self.team_named(now, name);
         let (pending, settled) = (&mut self.pending, self.settled);
-        // Looking for a place in a full table goes through everything that is kept.
-        let may_search = now.mono_ms >= self.next_team_search_ms;
-        let alerts = &self.alerts;
-        let team = self
-            .teams
-            .intern(name, |mask| may_search && !log.holds_mask(mask) && !alerts.hold_mask(mask));
-        if team == TeamId::OVERFLOW && may_search {
-            self.next_team_search_ms = now.mono_ms + TEAM_SEARCH_MS;
-        }
         let receives = self.teams.receives(team);
         let Some(client) = self.clients.get_mut(id.slot()).filter(|client| client.id == id) else {
             return;
@@ -177,6 +182,60 @@ impl Hub {
         }
     }
 
+    /// The team that those who name `name` are in, which gets a place in the table if there is one.
+    pub(super) fn team_named(&mut self, now: Now, name: &str) -> TeamId {
+        let (log, alerts) = (&self.log, &self.alerts);
+        // Looking for a place in a full table goes through everything that is kept.
+        let may_search = now.mono_ms >= self.next_team_search_ms;
+        let team = self
+            .teams
+            .intern(name, |mask| may_search && !log.holds_mask(mask) && !alerts.hold_mask(mask));
+        if team == TeamId::OVERFLOW && may_search {
+            self.next_team_search_ms = now.mono_ms + TEAM_SEARCH_MS;
+        }
+        team
+    }
+
+    /// Connections that are open from an address, in whichever form it is written.
+    pub(super) fn connections_from(&self, ip: IpAddr) -> usize {
+        self.per_address.get(&ip.to_canonical()).copied().unwrap_or(0)
+    }
+
+    /// Puts a newcomer into its teams: the one it is in, and the others that it looks at. Also says
+    /// which events it receives.
+    fn enter_teams(&mut self, now: Now, viewer: Option<&Viewer>) -> (TeamId, Box<[TeamId]>, Mask) {
+        let names = match viewer {
+            Some(Viewer::Teams(names)) => names.as_slice(),
+            Some(Viewer::Everything) | None => &[],
+        };
+        let mut entered: Vec<TeamId> = Vec::new();
+        for name in names {
+            let team = self.team_named(now, name);
+            self.stats.teams_refused += u64::from(team == TeamId::OVERFLOW);
+            if !entered.contains(&team) {
+                // At once, or the next could take its place in a full table.
+                self.teams.enter(team);
+                entered.push(team);
+            }
+        }
+        let seen = entered
+            .iter()
+            .fold(Mask::NONE, |mask, &team| Mask(mask.0 | self.teams.receives(team).0));
+        if entered.is_empty() {
+            let team = self.teams.intern("", |_| false);
+            self.teams.enter(team);
+            entered.push(team);
+        }
+        let team = entered.remove(0);
+        let receives = match viewer {
+            None => self.teams.receives(team),
+            Some(Viewer::Everything) => Mask::ALL,
+            Some(Viewer::Teams(_)) if self.teams.is_open() => Mask::ALL,
+            Some(Viewer::Teams(_)) => seen,
+        };
+        (team, entered.into_boxed_slice(), receives)
+    }
+
     /// Who is told of a uid by those who speak for it.
     fn reach_of(&self, uid: &str) -> Mask {
         let owners = self.contacts.owners(uid).iter().filter_map(|&owner| self.client(owner));
@@ -218,12 +277,12 @@ impl Hub {
     }
 
     fn may_admit(&self, peer: &Peer) -> Result<(), RefuseReason> {
-        let from_there = peer.addr.and_then(|addr| self.per_address.get(&addr.ip())).copied();
+        let from_there = peer.addr.map_or(0, |addr| self.connections_from(addr.ip()));
         if self.drains_to.is_some() {
             Err(RefuseReason::Shutdown)
         } else if self.clients.len() >= self.config.max_clients {
             Err(RefuseReason::Full)
-        } else if from_there.is_some_and(|count| count >= self.config.max_clients_per_address) {
+        } else if from_there >= self.config.max_clients_per_address {
             Err(RefuseReason::PerAddress)
         } else {
             Ok(())

@@ -53,6 +53,8 @@ pub(crate) struct Client {
     /// Bytes of critical events it has not read and that had to leave the tail.
     pub(crate) critical_lag: usize,
     pub(crate) team: TeamId,
+    /// The other teams that a viewer looks at.
+    pub(crate) more_teams: Box<[TeamId]>,
     pub(crate) receives: Mask,
     pub(crate) team_name: Arc<str>,
     pub(crate) callsign: Arc<str>,
@@ -110,6 +112,7 @@ impl Client {
             answer: Bytes::new(),
             critical_lag: 0,
             team: TeamId::UNASSIGNED,
+            more_teams: Box::default(),
             receives: Mask::NONE,
             team_name: none.clone(),
             callsign: none.clone(),

@@ -6,14 +6,14 @@ use bytes::{Bytes, BytesMut};
 use cot_core::{Header, Scanner};
 
 use super::Hub;
-use super::accept::edits;
+use super::accept::{Source, edits};
 use super::admit::SERVER;
 use super::client::{Client, Flow};
 use super::log::{Meta, Seq, splice};
 use super::roster::{Bounds, Held, Known};
 use crate::client::ClientId;
 use crate::now::{Now, millis};
-use crate::observe::{HeldEvent, KnownContact, PictureChange, Record, RecordKey};
+use crate::observe::{Audience, HeldEvent, KnownContact, PictureChange, Record, RecordKey};
 
 /// Whether an event of this type waits for somebody who is away: chat, its receipts, and the
 /// notice of a shared file. Whatever else is directed is of the moment.
@@ -67,27 +67,29 @@ impl Hub {
         }
     }
 
-    /// Holds an event of `from` for those of `absent` whom its team reaches.
+    /// Holds an event for those of `absent` whom its sender's team reaches.
     pub(super) fn hold(
         &mut self,
         now: Now,
-        from: ClientId,
+        source: &Source,
         header: &Header<'_>,
         absent: &[Arc<str>],
     ) -> Holding {
-        let (sender, team) = self.name_of(from);
+        // An operator's word is for whoever it names, like that of their own team.
+        let is_for_all = source.audience == Audience::All;
         let mut done = Holding::default();
         let mut event: Option<Bytes> = None;
         for to in absent {
             let Some(known) = self.roster.get(to) else { continue };
-            if !self.teams.permits(&team, &known.team) {
+            if !is_for_all && !self.teams.permits(&source.team_name, &known.team) {
                 continue;
             }
+            let team = if is_for_all { &known.team } else { &source.team_name }.clone();
             let event = event.get_or_insert_with(|| self.as_relayed(now, header));
             let held = Held {
                 uid: header.uid().to_cow().into(),
-                sender: sender.clone(),
-                team: team.clone(),
+                sender: source.uid.clone(),
+                team,
                 received_ms: now.signed_ms(),
                 event: event.clone(),
                 under_way: None,

@@ -95,6 +95,11 @@ impl Keys {
         self.by_scope.get(scope.index())?.get(uid).copied()
     }
 
+    /// What is known of a uid in all scopes.
+    pub(crate) fn find_all<'a>(&'a self, uid: &'a str) -> impl Iterator<Item = &'a Key> {
+        self.by_scope.iter().filter_map(move |map| self.get(*map.get(uid)?))
+    }
+
     pub(crate) fn get(&self, key: KeyId) -> Option<&Key> {
         self.slab.get(key.0 as usize)
     }

@@ -84,7 +84,7 @@ impl Teams {
     /// The team of a client that named `name` (empty: none). `is_reusable` says whether no event
     /// that is still kept carries this bit; it is asked only when the table is full.
     pub(crate) fn intern(&mut self, name: &str, is_reusable: impl Fn(Mask) -> bool) -> TeamId {
-        let name = self.effective(name);
+        let name = self.policy.effective(name);
         if let Some(&id) = self.by_name.get(name) {
             return id;
         }
@@ -125,7 +125,7 @@ impl Teams {
     /// Who receives what a team of this name sends, also when nobody of it is here. Empty: those
     /// who named none.
     pub(crate) fn reach_of(&self, name: &str) -> Mask {
-        let name = self.effective(name);
+        let name = self.policy.effective(name);
         if self.is_open() {
             return Mask::ALL;
         }
@@ -142,7 +142,7 @@ impl Teams {
 
     /// Whether members of `to` receive what a team named `from` sends, whoever is here.
     pub(crate) fn permits(&self, from: &str, to: &str) -> bool {
-        self.policy.permits(self.effective(from), self.effective(to))
+        self.policy.permits(self.policy.effective(from), self.policy.effective(to))
     }
 
     /// The name of a scope: empty on an open server.
@@ -153,8 +153,16 @@ impl Teams {
         }
     }
 
-    fn effective<'a>(&'a self, name: &'a str) -> &'a str {
-        if name.is_empty() { self.policy.default_team().unwrap_or("") } else { name }
+    /// Which events a newcomer to a team of this name would receive, also when nobody of it has been
+    /// here: then only those that are for everyone.
+    pub(crate) fn received_by(&self, name: &str) -> Mask {
+        match self.by_name.get(self.policy.effective(name)) {
+            Some(&id) => self.receives(id),
+            None if self.is_open() => Mask::ALL,
+            None if name.len() > MAX_NAME => Mask::NONE,
+            // The place that it would get; none when the table is full.
+            None => bit(self.slots.len()),
+        }
     }
 
     /// The audience of a server event for one named team.

@@ -7,19 +7,16 @@ use cot_core::Scanner;
 
 use super::Hub;
 use super::accept::{ALERT_SUFFIX, MAX_REPEATED_ALERT};
+use super::admit::BEFORE;
 use super::emergency::Alert;
 use super::hold::{held_record, known_contact};
-use super::keys::{KeyKind, Origin};
-use super::log::Meta;
+use super::keys::{Key, KeyKind, Origin};
+use super::log::{Log, Meta};
 use super::masks::{Mask, TeamId};
 use super::roster::Held;
 use super::watch::item;
-use crate::client::ClientId;
 use crate::now::{Now, millis};
 use crate::observe::{Audience, HeldEvent, Item, ItemKind, KnownContact, Record, Restored};
-
-/// What was restored comes from nobody who is connected.
-const BEFORE: ClientId = ClientId(u32::MAX as u64);
 
 /// How far an export has come. Starts with the default.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +28,19 @@ pub struct ExportCursor {
     contact: Option<Arc<str>>,
 }
 
+impl ExportCursor {
+    /// The next uid of the table.
+    pub(super) fn next<'a>(&mut self, log: &'a Log) -> Option<&'a Key> {
+        let next = if self.has_items { None } else { log.keys.at_or_after(self.place) };
+        let Some((at, key)) = next else {
+            self.has_items = true;
+            return None;
+        };
+        self.place = at + 1;
+        Some(key)
+    }
+}
+
 impl Hub {
     /// The next part of the picture: about `max` records, and all that is held for the last contact
     /// among them. Empty when there is no more.
@@ -40,12 +50,9 @@ impl Hub {
     pub fn export(&mut self, now: Now, cursor: &mut ExportCursor, max: usize) -> Vec<Record> {
         self.log.seal();
         let mut records = Vec::new();
-        while !cursor.has_items && records.len() < max {
-            let Some((at, key)) = self.log.keys.at_or_after(cursor.place) else {
-                cursor.has_items = true;
-                break;
-            };
-            cursor.place = at + 1;
+        while records.len() < max
+            && let Some(key) = cursor.next(&self.log)
+        {
             let event = self.log.event(key.newest);
             let event = event.and_then(|event| item(now, key, &self.teams, event));
             records.extend(event.map(Record::Item));

@@ -58,7 +58,7 @@ impl Hub {
         rows
     }
 
-    fn client_info(&self, now: Now, client: &Client) -> ClientInfo {
+    pub(super) fn client_info(&self, now: Now, client: &Client) -> ClientInfo {
         let age = |at: u64| now.mono_ms.saturating_sub(at);
         let cursor = match client.flow {
             Flow::Idle => self.log.head(),
@@ -67,6 +67,7 @@ impl Hub {
         ClientInfo {
             id: client.id,
             addr: client.peer.addr,
+            local_addr: client.peer.local_addr,
             transport: client.peer.transport,
             protocol: "xml",
             uid: client.uids.first().map(ToString::to_string).unwrap_or_default(),

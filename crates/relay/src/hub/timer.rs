@@ -148,7 +148,10 @@ impl Hub {
             client.team_changes = (client.team_changes + 1).min(MAX_TEAM_CHANGES);
             let since = |at: Option<u64>| now_ms - at.unwrap_or(client.connected_ms).min(now_ms);
             let heartbeat = millis(config.heartbeat);
-            if heartbeat > 0 && client.flow == Flow::Idle && since(client.last_out_ms) >= heartbeat
+            if heartbeat > 0
+                && client.flow == Flow::Idle
+                && since(client.last_out_ms) >= heartbeat
+                && client.peer.viewer.is_none()
             {
                 client.owes_pong = true;
                 quiet.push(client.id);

@@ -54,8 +54,10 @@ pub async fn serve(
                     continue;
                 }
                 let relay = relay.clone();
+                let mut peer = Peer::new(addr);
+                peer.local_addr = stream.local_addr().ok();
                 tokio::spawn(async move {
-                    match relay.attach(stream, Peer::new(addr)).await {
+                    match relay.attach(stream, peer).await {
                         Ok(reason) => tracing::debug!(%addr, %reason, "connection ended"),
                         Err(reason) => tracing::debug!(%addr, %reason, "connection refused"),
                     }
