@@ -153,6 +153,8 @@ struct ContactText<'a> {
 /// A [`HeldEvent`] in schema 1.
 #[derive(Serialize, Deserialize)]
 struct HeldText<'a> {
+    #[serde(default, skip_serializing_if = "is_none")]
+    seq: u64,
     #[serde(borrow)]
     to: Cow<'a, str>,
     #[serde(borrow)]
@@ -247,6 +249,7 @@ impl From<ContactText<'_>> for Record {
 impl<'a> From<&'a HeldEvent> for HeldText<'a> {
     fn from(held: &'a HeldEvent) -> Self {
         Self {
+            seq: held.seq,
             to: Cow::Borrowed(&held.to),
             uid: Cow::Borrowed(&held.uid),
             sender: Cow::Borrowed(&held.sender),
@@ -260,6 +263,7 @@ impl<'a> From<&'a HeldEvent> for HeldText<'a> {
 impl From<HeldText<'_>> for Record {
     fn from(text: HeldText<'_>) -> Self {
         Self::Held(HeldEvent {
+            seq: text.seq,
             to: shared(&text.to),
             uid: shared(&text.uid),
             sender: shared(&text.sender),
@@ -268,6 +272,12 @@ impl From<HeldText<'_>> for Record {
             event: event_bytes(text.event),
         })
     }
+}
+
+/// Whether a record has no place in an order, as those of earlier versions.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "how serde asks")]
+fn is_none(seq: &u64) -> bool {
+    *seq == 0
 }
 
 /// The text of an event. Those that a relay accepted are UTF-8, so that nothing is replaced.

@@ -75,7 +75,7 @@ pub(crate) fn restore(
     records.sort_by_key(|record| match record {
         Record::Contact(_) => (0, 0, 0),
         Record::Item(item) => (1, item.seq, 0),
-        Record::Held(held) => (2, 0, held.received_ms),
+        Record::Held(held) => (2, held.seq, held.received_ms),
         _ => (3, 0, 0),
     });
     done.restored = relay.restore(records);

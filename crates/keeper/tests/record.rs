@@ -44,7 +44,7 @@ fn what_a_file_of_schema_1_says_is_understood() {
     let Record::Held(held) = read("held/ANDROID-2/GeoChat.ANDROID-1.ANDROID-2.4f") else {
         panic!("a held event")
     };
-    assert_eq!((&*held.to, &*held.sender), ("ANDROID-2", "ANDROID-1"));
+    assert_eq!((held.seq, &*held.to, &*held.sender), (0, "ANDROID-2", "ANDROID-1"));
 }
 
 #[test]
@@ -130,9 +130,10 @@ fn record() -> impl Strategy<Value = Record> {
             Record::Contact(contact(&uid, &callsign, &team, left_ms))
         },
     );
-    let held = ([text(), text(), text(), text(), text()], time()).prop_map(
-        |([to, uid, sender, team, event], received_ms)| {
+    let held = (any::<u64>(), [text(), text(), text(), text(), text()], time()).prop_map(
+        |(seq, [to, uid, sender, team, event], received_ms)| {
             Record::Held(HeldEvent {
+                seq,
                 to: to.into(),
                 uid: uid.into(),
                 sender: sender.into(),

@@ -9,7 +9,9 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use cot_core::CotTime;
 use keeper::{Condition, Keeper, StateConfig};
+use relay::{ExportCursor, Record};
 use store::{Change, JsonState, MemoryState, StateStore};
 use support::{PATIENCE, World, copy, dir_bytes, event, marker, position, wait_until};
 
@@ -261,6 +263,37 @@ fn entries_that_cannot_be_read_are_counted_and_the_others_restored() {
     wait_until("there is a snapshot without them", || stats(&keeper).snapshots == 1);
     let mut reader = store;
     assert!(!reader.load().unwrap().entries.contains_key("mission//1"));
+}
+
+#[test]
+fn what_is_held_is_restored_in_its_order_and_not_that_of_its_times() {
+    let world = World::new();
+    let store = MemoryState::new();
+    let mut writer = store.clone();
+    writer.load().unwrap();
+    writer.begin(keeper::record::SCHEMA, true).unwrap();
+    let mut entries = vec![Change::put("contact/B", "{\"uid\":\"B\",\"callsign\":\"B\"}")];
+    // Earlier versions gave them no numbers.
+    for (uid, seq, age_ms) in
+        [("d", None, 9), ("c", None, 8), ("b", Some(7), 0), ("z", Some(8), 0), ("a", Some(9), 500)]
+    {
+        let time = CotTime::from_unix_millis(world.relay.now().unix_ms).plus_millis(-age_ms);
+        let seq = seq.map(|seq: u64| format!("\"seq\":{seq},")).unwrap_or_default();
+        let event = serde_json::to_string(&event(uid, "b-t-f", "")).unwrap();
+        let value = format!(
+            "{{{seq}\"to\":\"B\",\"uid\":\"{uid}\",\"received\":\"{time}\",\"event\":{event}}}"
+        );
+        entries.push(Change::put(format!("held/B/{uid}"), value));
+    }
+    writer.append(&entries).unwrap();
+    let _keeper = Keeper::builder(world.relay.clone()).state(store, config()).start().unwrap();
+    let records = world.relay.export(&mut ExportCursor::default(), 100);
+    let held = records.iter().filter_map(|record| match record {
+        Record::Held(held) => Some((&*held.uid, held.seq)),
+        _ => None,
+    });
+    let held: Vec<_> = held.collect();
+    assert_eq!(held, [("d", 0), ("c", 0), ("b", 7), ("z", 8), ("a", 9)]);
 }
 
 #[test]

@@ -180,6 +180,9 @@ pub struct KnownContact {
 /// An event that waits for somebody who is away.
 #[derive(Clone, Debug)]
 pub struct HeldEvent {
+    /// Its place in the order of what is held: for whom it waits gets it behind those with lower
+    /// numbers. 0 in records of earlier versions, whose order is that of their times.
+    pub seq: u64,
     /// The uid it waits for.
     pub to: Arc<str>,
     /// The event's own uid.

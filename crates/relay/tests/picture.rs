@@ -266,6 +266,31 @@ fn a_uid_that_two_isolated_teams_had_is_one_on_an_open_server() {
 }
 
 #[test]
+fn what_is_held_stays_in_order_whatever_the_clocks_say() {
+    // Each clock is read in whole milliseconds, so that one goes on before the other at times. The
+    // wall clock may be set, too.
+    for (mono_ms, wall_ms) in [(1, 0), (0, 1), (1, -500), (700, -1)] {
+        let mut sim = Sim::open();
+        let mut follower = Follower::follow(&mut sim);
+        let alpha = sim.join("A", "ALPHA", "Cyan");
+        let bravo = sim.join("B", "BRAVO", "Cyan");
+        sim.leave(bravo);
+        for uid in ["chat-d", "chat-c", "chat-b", "chat-a"] {
+            sim.say(alpha, directed(uid, "b-t-f", &[dest("uid", "B")]));
+            sim.now.mono_ms += mono_ms;
+            sim.now.unix_ms += wall_ms;
+        }
+        follower.update(&mut sim);
+        let (mut sim, restored) = sim.restarted_with(follower.picture.into_values().collect(), 0);
+        assert_eq!((restored.held, restored.refused), (4, 0));
+        let bravo = sim.join("B", "BRAVO", "Cyan");
+        let mut uids = sim.uids(bravo);
+        uids.retain(|uid| uid.starts_with("chat"));
+        assert_eq!(uids, ["chat-d", "chat-c", "chat-b", "chat-a"]);
+    }
+}
+
+#[test]
 fn records_that_make_no_sense_are_refused_one_by_one() {
     let mut sim = Sim::open();
     let alpha = sim.listener();

@@ -87,6 +87,7 @@ impl Hub {
             let team = if is_for_all { &known.team } else { &source.team_name }.clone();
             let event = event.get_or_insert_with(|| self.as_relayed(now, header));
             let held = Held {
+                seq: self.roster.next_seq(),
                 uid: header.uid().to_cow().into(),
                 sender: source.uid.clone(),
                 team,
@@ -121,7 +122,8 @@ impl Hub {
                 team = client.team_name.clone();
             }
             let received_ms = now.signed_ms();
-            let held = Held { uid, sender, team, received_ms, event, under_way: None };
+            let seq = self.roster.next_seq();
+            let held = Held { seq, uid, sender, team, received_ms, event, under_way: None };
             let to = to.clone();
             self.hold_one(now, &to, held);
         }
@@ -289,6 +291,7 @@ pub(super) fn known_contact(now: Now, uid: &Arc<str>, known: &Known) -> KnownCon
 /// A held event as a record.
 pub(super) fn held_record(now: Now, to: &Arc<str>, held: &Held) -> HeldEvent {
     HeldEvent {
+        seq: held.seq,
         to: to.clone(),
         uid: held.uid.clone(),
         sender: held.sender.clone(),

@@ -73,7 +73,8 @@ impl Hub {
 
     /// Puts in records from before a restart, before the first client comes. Ages are judged by
     /// the wall clock of then and now, never by that of a sender; a clock that has gone back makes
-    /// nothing older. Events held for somebody come behind that contact.
+    /// nothing older. Events held for somebody come behind that contact, in the order of
+    /// `seq`.
     pub fn restore(&mut self, now: Now, records: impl IntoIterator<Item = Record>) -> Restored {
         let mut scanner = Scanner::new(self.config.limits);
         let mut done = Restored::default();
@@ -185,9 +186,10 @@ impl Hub {
         if now.signed_ms().saturating_sub(received_ms) >= age {
             return Outcome::Expired;
         }
-        let HeldEvent { to, uid, sender, team, event, .. } = held;
+        let HeldEvent { seq, to, uid, sender, team, event, .. } = held;
         if scanner.scan(&event).is_ok_and(|header| header.bytes().len() == event.len()) {
-            let held = Held { uid, sender, team, received_ms, event, under_way: None };
+            let held = Held { seq, uid, sender, team, received_ms, event, under_way: None };
+            self.roster.has_seq(seq);
             Outcome::of(self.roster.hold(&to, held, self.roster_bounds()).is_some())
         } else {
             Outcome::Refused

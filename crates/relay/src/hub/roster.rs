@@ -29,6 +29,8 @@ pub(super) struct Known {
 
 /// An event that waits for somebody.
 pub(super) struct Held {
+    /// Its place in the order of all that was ever held.
+    pub(super) seq: u64,
     /// Its own uid.
     pub(super) uid: Arc<str>,
     /// The uid of its sender; empty if that had none.
@@ -72,6 +74,8 @@ pub(super) struct Roster {
     holding: BTreeSet<Arc<str>>,
     /// Those to whom something held is on its way.
     delivering: BTreeSet<Arc<str>>,
+    /// The place of what was held last.
+    last_seq: u64,
     held_events: usize,
     held_bytes: usize,
 }
@@ -149,7 +153,7 @@ impl Roster {
 
     /// Holds an event for somebody, behind all others; a former one with the same uid goes. Hands
     /// out what is held; `None` when there is no room, or nobody of that uid is known.
-    pub(super) fn hold(&mut self, to: &str, mut held: Held, bounds: Bounds) -> Option<&Held> {
+    pub(super) fn hold(&mut self, to: &str, held: Held, bounds: Bounds) -> Option<&Held> {
         let (to, _) = self.by_uid.get_key_value(to)?;
         let to = to.clone();
         let known = self.by_uid.get_mut(&to)?;
@@ -171,11 +175,20 @@ impl Roster {
             Some(at) => drop(known.held.remove(at)),
             None => self.held_events += 1,
         }
-        // A restart knows them by their times: no two of one addressee have the same.
-        let least_ms = known.held.back().map(|last| last.received_ms.saturating_add(1));
-        held.received_ms = least_ms.map_or(held.received_ms, |least| held.received_ms.max(least));
         known.held.push_back(held);
         known.held.back()
+    }
+
+    /// The place of what is held next. A restart orders by it: two clocks that are read in whole
+    /// milliseconds, and one of which may be set, order nothing.
+    pub(super) fn next_seq(&mut self) -> u64 {
+        self.last_seq = self.last_seq.saturating_add(1);
+        self.last_seq
+    }
+
+    /// What is held next comes behind this place.
+    pub(super) fn has_seq(&mut self, seq: u64) {
+        self.last_seq = self.last_seq.max(seq);
     }
 
     /// Everything that is held for somebody and not on its way, to be sent on its way.

@@ -162,10 +162,15 @@ impl Sim {
 
     /// The server after a restart that took `ms`: its clients are gone, its picture is restored.
     pub fn restarted(&mut self, ms: u64) -> (Self, Restored) {
-        let mut picture: Vec<_> = self.picture().into_values().collect();
+        let picture = self.picture();
+        self.restarted_with(picture.into_values().collect(), ms)
+    }
+
+    /// The same, with what was kept of the picture.
+    pub fn restarted_with(&self, mut picture: Vec<Record>, ms: u64) -> (Self, Restored) {
         // The order in which a store would hand them out.
         picture.sort_by_key(|record| match record {
-            Record::Held(held) => (true, held.received_ms),
+            Record::Held(held) => (true, held.seq),
             _ => (false, 0),
         });
         let mut sim = Self::new(self.hub.config().clone());
