@@ -33,9 +33,10 @@ pub struct Peer {
     /// What carries it, for tables and logs: `tcp` by default.
     pub transport: &'static str,
     /// Set for a connection of the application that only looks on, such as a stream for a web page.
-    /// It is sent what this viewer may see, the picture first and at once. Whatever it sends is as
-    /// if the first of its teams had sent it, and never makes anybody present: nobody learns that it
-    /// came or went. It gets no pongs that it did not ask for.
+    /// It is sent what this viewer may see, the picture first and at once, but nothing that is for
+    /// somebody by name. It never makes anybody present, so nobody learns that it came or went, and
+    /// gets no pongs that it did not ask for. Should it send something, that is of the first of its
+    /// teams.
     pub viewer: Option<Viewer>,
 }
 

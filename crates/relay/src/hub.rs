@@ -6,6 +6,7 @@ mod client;
 mod contacts;
 mod emergency;
 mod hold;
+mod identify;
 mod keys;
 mod log;
 mod masks;

@@ -54,7 +54,7 @@ pub struct Accepted {
     pub received_ms: i64,
     /// The uid that its connection is known by; empty before it said one, and for the application.
     pub sender: Arc<str>,
-    /// The team that its connection had named; empty without one.
+    /// The team that its connection had named, or in whose name it was submitted; empty without one.
     pub team: Arc<str>,
     /// The event as it was received, from `<event` to `</event>`.
     pub event: Bytes,

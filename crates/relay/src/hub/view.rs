@@ -1,11 +1,13 @@
 //! What somebody who is not a client may see: the newest of a uid, the picture, who is known.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::Hub;
 use super::accept::alert_key;
+use super::contacts::Contact;
 use super::keys::{Key, KeyKind};
 use super::masks::Mask;
 use super::picture::ExportCursor;
@@ -59,24 +61,29 @@ impl Hub {
     /// Everybody who has said who they are, by uid: those who are here, and those who left within
     /// [`hold_age`](crate::HubConfig::hold_age).
     pub fn known_contacts(&self, now: Now) -> Vec<EndpointInfo> {
-        let here = self.contacts.iter().map(|(uid, contact)| EndpointInfo {
+        let here = |uid: &Arc<str>, contact: &Contact| EndpointInfo {
             uid: uid.clone(),
             callsign: contact.callsign.clone(),
             team: contact.team.clone(),
             is_here: true,
             seen_ms: now.unix_of(i64::try_from(contact.last_seen_ms).unwrap_or(i64::MAX)),
-        });
-        let away = self.roster.after(None).filter_map(|(uid, known)| {
-            let left_ms = known.left_ms.filter(|_| self.contacts.get(uid).is_none())?;
+        };
+        let known = self.roster.after(None).filter_map(|(uid, known)| {
+            if let Some(contact) = self.contacts.get(uid) {
+                return Some(here(uid, contact));
+            }
             Some(EndpointInfo {
                 uid: uid.clone(),
                 callsign: known.callsign.clone(),
                 team: known.team.clone(),
                 is_here: false,
-                seen_ms: now.unix_of(left_ms),
+                seen_ms: now.unix_of(known.left_ms?),
             })
         });
-        let mut rows: Vec<_> = here.chain(away).collect();
+        let mut rows: Vec<_> = known.collect();
+        // Those for whom there was no room, or all if nothing is held for anybody.
+        let others = self.contacts.iter().filter(|(uid, _)| self.roster.get(uid).is_none());
+        rows.extend(others.map(|(uid, contact)| here(uid, contact)));
         rows.sort_by(|a, b| a.uid.cmp(&b.uid));
         rows
     }
