@@ -211,13 +211,13 @@ impl Hub {
         let mut entered: Vec<TeamId> = Vec::new();
         for name in names {
             let team = self.team_named(now, name);
-            self.stats.teams_refused += u64::from(team == TeamId::OVERFLOW);
             if !entered.contains(&team) {
                 // At once, or the next could take its place in a full table.
                 self.teams.enter(team);
                 entered.push(team);
             }
         }
+        self.stats.teams_refused += u64::from(entered.contains(&TeamId::OVERFLOW));
         let seen = entered
             .iter()
             .fold(Mask::NONE, |mask, &team| Mask(mask.0 | self.teams.receives(team).0));

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use cot_core::{Deframer, Item, Limits, Scanner};
 use relay::{Batch, ClientId, CloseReason, ExportCursor, Hub, HubConfig, Now, Output, Peer};
-use relay::{Record, RecordKey, Restored};
+use relay::{Record, RecordKey, Restored, Submitted, Viewer};
 
 /// 2026-01-01T00:00:00Z.
 pub const EPOCH_MS: i64 = 1_767_225_600_000;
@@ -56,7 +56,11 @@ impl Sim {
 
     /// A connection that has said nothing. Its replay starts when it does, or after 250 ms.
     pub fn connect(&mut self) -> ClientId {
-        let id = self.hub.handle_connect(self.now, Peer::local("test")).expect("admitted");
+        self.connect_as(Peer::local("test"))
+    }
+
+    pub fn connect_as(&mut self, peer: Peer) -> ClientId {
+        let id = self.hub.handle_connect(self.now, peer).expect("admitted");
         self.clients.insert(id, SimClient::default());
         self.settle();
         id
@@ -92,6 +96,33 @@ impl Sim {
             })
             .expect("a readable stream");
         hub.handle_bytes(now, from, bytes.as_ref().len(), 0);
+    }
+
+    /// Submits an event in the name of a team, or of an operator, and lets what follows happen.
+    pub fn submit(&mut self, team: Option<&str>, event: impl AsRef<[u8]>) -> Submitted {
+        let header = self.scanner.scan(event.as_ref()).expect("a valid event");
+        let done = match team {
+            Some(team) => self.hub.submit(self.now, &header, team),
+            None => self.hub.submit_as_operator(self.now, &header),
+        };
+        self.settle();
+        done.expect("small enough")
+    }
+
+    /// The uids of the picture as `viewer` may see it, in order.
+    pub fn seen_by(&mut self, viewer: &Viewer) -> Vec<String> {
+        let (mut cursor, mut uids) = (ExportCursor::default(), Vec::new());
+        while let Some(items) = self.hub.picture(self.now, &mut cursor, 3, viewer) {
+            uids.extend(items.iter().map(|item| item.uid.to_string()));
+        }
+        uids.sort();
+        uids
+    }
+
+    /// The newest event of a uid as `viewer` may see it.
+    pub fn newest(&mut self, uid: &str, viewer: &Viewer) -> Option<String> {
+        let event = self.hub.newest(self.now, uid, viewer)?;
+        Some(String::from_utf8(event.to_vec()).expect("UTF-8"))
     }
 
     pub fn advance(&mut self, ms: u64) {
