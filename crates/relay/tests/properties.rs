@@ -10,7 +10,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use relay::{ClientId, HubConfig, TeamPolicy};
+use relay::{ClientId, ExportCursor, HubConfig, Observe, Observed, Peer, TeamPolicy, Viewer};
 use support::{Sim, attribute, dest, event, sa};
 
 const TEAMS: [&str; 5] = ["", "Red", "Blue", "Cyan", "HQ"];
@@ -24,6 +24,8 @@ enum Step {
     Directed { who: usize, to: usize },
     Alert { who: usize },
     Delete { who: usize, uid: usize },
+    Submit { team: usize, uid: usize },
+    Look { team: usize },
     Leave { who: usize },
     Stall { who: usize },
     Resume { who: usize },
@@ -39,6 +41,8 @@ fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
         3 => (0..9usize, 0..9usize).prop_map(|(who, to)| Step::Directed { who, to }),
         1 => (0..9usize).prop_map(|who| Step::Alert { who }),
         1 => (0..9usize, 0..4usize).prop_map(|(who, uid)| Step::Delete { who, uid }),
+        3 => (0..TEAMS.len(), 0..4usize).prop_map(|(team, uid)| Step::Submit { team, uid }),
+        2 => (0..TEAMS.len()).prop_map(|team| Step::Look { team }),
         1 => (0..9usize).prop_map(|who| Step::Leave { who }),
         1 => (0..9usize).prop_map(|who| Step::Stall { who }),
         1 => (0..9usize).prop_map(|who| Step::Resume { who }),
@@ -75,9 +79,13 @@ impl Model {
     }
 
     fn tag(&mut self, from: ClientId) -> String {
+        self.tag_of_team(self.team[&from])
+    }
+
+    fn tag_of_team(&mut self, team: &'static str) -> String {
         self.next += 1;
         let tag = format!("tag-{}", self.next);
-        self.origin.insert(tag.clone(), self.team[&from]);
+        self.origin.insert(tag.clone(), team);
         tag
     }
 
@@ -100,6 +108,7 @@ fn run(policy: &TeamPolicy, steps: &[Step]) {
     config.teams = policy.clone();
     config.stall_grace = std::time::Duration::from_millis(500);
     let mut sim = Sim::new(config);
+    sim.hub.observe(Observe::new(true, false));
     let mut model = Model {
         policy: policy.clone(),
         clients: Vec::new(),
@@ -123,21 +132,59 @@ fn run(policy: &TeamPolicy, steps: &[Step]) {
             }
             let Some((from, tag, to)) = &told else { continue };
             let listens = !model.stalled.contains(&client) && !model.in_replay.contains(&client);
-            let addressed = to.is_none_or(|to| to == client) && *from != client;
+            let addressed = to.is_none_or(|to| to == client) && *from != Some(client);
             if listens {
                 let expected = addressed && model.permits(tag, client);
                 assert_eq!(got.contains(tag), expected, "{tag} to {client:?} after {step:?}");
             }
         }
     }
+    check_counts(&mut sim, &mut Observed::default());
 }
 
-/// Plays one step; returns the event it made: its sender, its tag and its only addressee.
+/// What a viewer is told is what one who looks on is sent, and each uid's newest is of it.
+fn look(sim: &mut Sim, team: &'static str) {
+    let viewer = Viewer::team(team);
+    let (mut cursor, mut picture) = (ExportCursor::default(), Vec::new());
+    while let Some(items) = sim.hub.picture(sim.now, &mut cursor, 3, &viewer) {
+        picture.extend(items);
+    }
+    let mut newest: BTreeMap<String, (u64, String)> = BTreeMap::new();
+    let mut texts = Vec::new();
+    for item in picture {
+        let text = String::from_utf8(item.event.to_vec()).expect("UTF-8");
+        let known = newest.entry(item.uid.to_string()).or_default();
+        *known = std::cmp::max(known.clone(), (item.seq, text.clone()));
+        texts.push(text);
+    }
+    for (uid, (_, text)) in newest {
+        assert_eq!(sim.newest(&uid, &viewer), Some(text), "{uid} for {team}");
+    }
+    let looker = sim.connect_as(Peer::viewing("test", viewer));
+    // Deletions are replayed too, and are no items.
+    let mut replay = sim.events(looker);
+    replay.retain(|event| !event.contains("t-x-d-d"));
+    replay.sort();
+    texts.sort();
+    assert_eq!(replay, texts, "the picture of {team}");
+    sim.leave(looker);
+}
+
+/// Every message that came in, from clients or callers, has been judged once.
+fn check_counts(sim: &mut Sim, observed: &mut Observed) {
+    sim.hub.take_observed(observed);
+    let stats = sim.hub.stats();
+    let judged =
+        observed.events.len() as u64 + stats.events_control + stats.events_rejected.total();
+    assert_eq!(stats.events_in + stats.events_submitted, judged, "{stats:?}");
+}
+
+/// Plays one step; returns the event it made: its sender if it was a client, its tag and its only addressee.
 fn play(
     sim: &mut Sim,
     model: &mut Model,
     step: &Step,
-) -> Option<(ClientId, String, Option<ClientId>)> {
+) -> Option<(Option<ClientId>, String, Option<ClientId>)> {
     let now = sim.now.unix_ms;
     match *step {
         Step::Connect if model.clients.len() < 9 => {
@@ -157,7 +204,7 @@ fn play(
             model.in_replay.remove(&client);
             let body = format!(r#"<t tag="{tag}"/></detail>"#);
             sim.say(client, sa(&uid, &uid, team).replace("</detail>", &body));
-            Some((client, tag, None))
+            Some((Some(client), tag, None))
         }
         Step::Marker { who, uid } => {
             let client = model.who(who)?;
@@ -170,13 +217,13 @@ fn play(
                 text.replace("2026-01-01T00:00:00.000Z", &time)
                     .replace("00:06:00.000Z", "23:06:00.000Z"),
             );
-            Some((client, tag, None))
+            Some((Some(client), tag, None))
         }
         Step::Chat { who } => {
             let client = model.who(who)?;
             let tag = model.tag(client);
             sim.say(client, tagged("chat", "b-t-f", &tag, ""));
-            Some((client, tag, None))
+            Some((Some(client), tag, None))
         }
         Step::Directed { who, to } => {
             let (client, to) = (model.who(who)?, model.who(to)?);
@@ -184,21 +231,36 @@ fn play(
             let dests = dest("uid", &format!("uid-{}", to.as_u64()));
             let known = sim.hub.contacts(sim.now).iter().any(|row| row.clients.contains(&to));
             sim.say(client, tagged("direct", "a-u-G", &tag, &format!("<marti>{dests}</marti>")));
-            known.then_some((client, tag, Some(to)))
+            known.then_some((Some(client), tag, Some(to)))
         }
         Step::Alert { who } => {
             let client = model.who(who)?;
             let tag = model.tag(client);
             let uid = format!("E{}", client.as_u64());
             sim.say(client, tagged(&uid, "b-a-o-tbl", &tag, "<emergency/>"));
-            Some((client, tag, None))
+            Some((Some(client), tag, None))
         }
         Step::Delete { who, uid } => {
             let client = model.who(who)?;
             let tag = model.tag(client);
             let link = format!(r#"<link uid="M{uid}" type="a-u-G" relation="none"/>"#);
             sim.say(client, tagged("delete", "t-x-d-d", &tag, &link));
-            Some((client, tag, None))
+            Some((Some(client), tag, None))
+        }
+        Step::Submit { team, uid } => {
+            let tag = model.tag_of_team(TEAMS[team]);
+            let time = cot_core::CotTime::from_unix_millis(now).to_string();
+            let text = tagged(&format!("M{uid}"), "a-u-G", &tag, "");
+            let text = text.replace("2026-01-01T00:00:00.000Z", &time);
+            let done =
+                sim.submit(Some(TEAMS[team]), text.replace("00:06:00.000Z", "23:06:00.000Z"));
+            let to = model.clients.iter().filter(|&&client| model.permits(&tag, client));
+            assert_eq!(done.reached, to.count(), "{tag}");
+            Some((None, tag, None))
+        }
+        Step::Look { team } => {
+            look(sim, TEAMS[team]);
+            None
         }
         Step::Leave { who } => {
             let client = model.who(who)?;
