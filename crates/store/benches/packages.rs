@@ -1,7 +1,8 @@
 //! How much slower is an upload into the store than a bare loop that hashes and writes? And how
 //! long does a search over 10,000 packages take?
 //!
-//! Run with `cargo bench -p store --features sqlite --bench packages [-- DIRECTORY]`.
+//! Run with `cargo bench -p store --features sqlite --bench packages [-- DIRECTORY] [PART]`, where a
+//! part is `uploads`, `downloads` or `searches`.
 
 #![expect(clippy::disallowed_methods, reason = "time is what is measured")]
 #![expect(clippy::print_stdout, reason = "figures are for who runs this")]
@@ -25,24 +26,41 @@ const UPLOADS: usize = 4;
 /// Bytes of each.
 const BYTES: usize = 100_000_000;
 
+/// Bytes that are read at a time.
+const READ_BYTES: usize = 256 << 10;
+
 /// Times that each is measured, in turns.
 const ROUNDS: usize = 5;
 
 /// Packages to search.
 const PACKAGES: usize = 10_000;
 
+/// What can be measured alone.
+const PARTS: [&str; 3] = ["uploads", "downloads", "searches"];
+
 type Failure = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let dir = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let dir = dir.map_or_else(std::env::temp_dir, PathBuf::from);
+    let arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with('-'));
+    let (parts, dirs): (Vec<_>, Vec<_>) =
+        arguments.partition(|argument| PARTS.contains(&argument.as_str()));
+    let is_wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| wanted == part);
+    let dir = dirs.first().map_or_else(std::env::temp_dir, PathBuf::from);
     let dir = tempfile::tempdir_in(dir)?;
     let mut config = PackagesConfig::default();
     config.min_free_bytes = 0;
     let store = SqlitePackages::open(dir.path().join("store"), config).await?;
-    uploads(&store, dir.path()).await?;
-    searches(&store).await
+    if is_wanted("uploads") {
+        uploads(&store, dir.path()).await?;
+    }
+    if is_wanted("downloads") {
+        downloads(&store, dir.path()).await?;
+    }
+    if is_wanted("searches") {
+        searches(&store).await?;
+    }
+    Ok(())
 }
 
 async fn uploads(store: &SqlitePackages, dir: &Path) -> Result<(), Failure> {
@@ -124,6 +142,49 @@ async fn stored_upload(
     let socket = sender(fill).await?;
     let upload = Upload::new(format!("upload {fill}"), Audience::Everyone);
     Ok(store.insert(upload, socket).await?.hash)
+}
+
+/// Reads a content and a bare file whole, in turns.
+async fn downloads(store: &SqlitePackages, dir: &Path) -> Result<(), Failure> {
+    let content: Vec<u8> = (0..BYTES).map(|at| (at % 251) as u8).collect();
+    let upload = Upload::new("download", Audience::Everyone);
+    let hash = store.insert(upload, &content[..]).await?.hash;
+    let path = dir.join("bare");
+    std::fs::write(&path, &content)?;
+    let (mut bare, mut stored, mut opened) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..=4 * ROUNDS {
+        let started = Instant::now();
+        let mut file = tokio::fs::File::open(&path).await?;
+        file.set_max_buf_size(READ_BYTES);
+        read_whole(file).await?;
+        bare.push(started.elapsed());
+        let started = Instant::now();
+        let (_, file) = store.open(hash, &Viewer::Everything).await?;
+        opened.push(started.elapsed());
+        read_whole(file).await?;
+        stored.push(started.elapsed());
+    }
+    std::fs::remove_file(&path)?;
+    store.remove(hash, &Viewer::Everything, &Owner::Anyone).await?;
+    let (bare, stored) = (median(bare), median(stored));
+    let rate = |time: Duration| BYTES as f64 / 1e6 / time.as_secs_f64();
+    println!("a download of {BYTES} bytes, {READ_BYTES} at a time, read by a task:");
+    println!("  bare file          {:.0} MB/s", rate(bare));
+    println!("  store              {:.0} MB/s, of it {:?} to open", rate(stored), median(opened));
+    println!("  ratio              {:.2}", bare.as_secs_f64() / stored.as_secs_f64());
+    Ok(())
+}
+
+async fn read_whole(mut content: impl AsyncReadExt + Unpin) -> Result<(), Failure> {
+    let mut chunk = vec![0; READ_BYTES];
+    let mut total = 0;
+    loop {
+        match content.read(&mut chunk).await? {
+            0 if total == BYTES => return Ok(()),
+            0 => return Err("the content is short".into()),
+            read => total += read,
+        }
+    }
 }
 
 async fn searches(store: &SqlitePackages) -> Result<(), Failure> {

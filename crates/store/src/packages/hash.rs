@@ -35,7 +35,13 @@ impl ContentHash {
 /// 64 lower-case hexadecimal digits.
 impl fmt::Display for ContentHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut digits = [0; 2 * LEN];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            for (digit, value) in pair.iter_mut().zip([byte >> 4, byte & 0xf]) {
+                *digit = value + if value < 10 { b'0' } else { b'a' - 10 };
+            }
+        }
+        f.write_str(str::from_utf8(&digits).unwrap_or_default())
     }
 }
 

@@ -16,8 +16,12 @@ use super::detached::blocking;
 use super::reconcile::PackagesReport;
 use crate::StoreError;
 
-/// Connections that read. Each has a thread and up to 2 MiB of pages.
+/// Connections that read. Each has a thread and its pages.
 const READERS: u32 = 2;
+
+/// Pages that each of these keeps: less than zero for KiB. What a search over 10,000 packages reads
+/// fits in.
+const READER_PAGES: &str = "-4096";
 
 /// How long a connection waits for another process that has the database, such as a backup.
 const BUSY: Duration = Duration::from_secs(10);
@@ -68,7 +72,7 @@ pub(super) fn readers(dir: &Path) -> SqlitePool {
     SqlitePoolOptions::new()
         .max_connections(READERS)
         .test_before_acquire(false)
-        .connect_lazy_with(options(&file(dir)).read_only(true))
+        .connect_lazy_with(options(&file(dir)).read_only(true).pragma("cache_size", READER_PAGES))
 }
 
 /// What to do with an error of the database. A full disk is told apart.

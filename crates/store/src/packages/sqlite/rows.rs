@@ -1,5 +1,6 @@
 //! What is read and written by the one who writes. Every value is bound, every statement fixed.
 
+use serde::Deserialize;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row};
 
@@ -30,14 +31,29 @@ pub(super) struct Entry {
     pub(super) checksum: blake3::Hash,
 }
 
-/// The columns that [`entry`] reads, and where they come from.
+/// What [`package`] reads, of `packages p`, `contents c` and `audiences a`.
+///
+/// One value, because each is allocated by the database, sent to another thread, copied and freed:
+/// with a column for each field, that took most of the time of a search. Degrees and metres are
+/// apart, because as text they would not be the same to the last bit.
+macro_rules! select_package {
+    ($($rest:literal),+) => {
+        concat!(
+            "SELECT json_array(p.id, hex(c.sha256), c.size, p.uid, p.name, p.filename, ",
+            "p.mime_type, p.tool, p.keywords, p.submitter, p.creator_uid, p.submitted_ms, ",
+            "p.expires_ms, p.remarks, p.download_path, p.mission, p.contacts, a.key, ",
+            "c.is_damaged), p.latitude, p.longitude, p.altitude",
+            $($rest),+
+        )
+    };
+}
+pub(super) use select_package;
+
+/// What [`entry`] reads.
 macro_rules! select_entry {
     ($rest:literal) => {
-        concat!(
-            "SELECT p.id, c.sha256, c.size, p.uid, p.name, p.filename, p.mime_type, p.tool, ",
-            "p.keywords, p.submitter, p.creator_uid, p.submitted_ms, p.expires_ms, p.latitude, ",
-            "p.longitude, p.altitude, p.remarks, p.download_path, p.mission, p.contacts, a.key, ",
-            "c.is_damaged, c.id, c.blake3 FROM packages p JOIN contents c ON c.id = p.content ",
+        $crate::packages::sqlite::rows::select_package!(
+            ", c.id, c.blake3 FROM packages p JOIN contents c ON c.id = p.content ",
             "JOIN audiences a ON a.id = p.audience ",
             $rest
         )
@@ -45,36 +61,66 @@ macro_rules! select_entry {
 }
 pub(super) use select_entry;
 
+/// The first value of [`select_package`].
+#[derive(Deserialize)]
+struct Packed {
+    id: i64,
+    sha256: String,
+    size: u64,
+    uid: String,
+    name: String,
+    filename: String,
+    mime_type: String,
+    tool: String,
+    keywords: String,
+    submitter: Option<String>,
+    creator_uid: Option<String>,
+    submitted_ms: i64,
+    expires_ms: Option<i64>,
+    remarks: Option<String>,
+    download_path: Option<String>,
+    mission: Option<String>,
+    contacts: Option<String>,
+    audience: String,
+    is_damaged: u8,
+}
+
+/// Reads what [`select_package`] gives.
+pub(super) fn package(row: &SqliteRow) -> Result<DataPackage, sqlx::Error> {
+    let packed: Packed = serde_json::from_str(row.try_get(0)?).map_err(decode)?;
+    let package = DataPackage::new(
+        packed.id,
+        Upload {
+            uid: Some(packed.uid),
+            filename: Some(packed.filename),
+            mime_type: packed.mime_type,
+            tool: packed.tool,
+            keywords: packed.keywords.split('\n').map(str::to_owned).collect(),
+            submitter: packed.submitter,
+            creator_uid: packed.creator_uid,
+            expires_ms: packed.expires_ms,
+            latitude: row.try_get(1)?,
+            longitude: row.try_get(2)?,
+            altitude: row.try_get(3)?,
+            remarks: packed.remarks,
+            download_path: packed.download_path,
+            mission: packed.mission,
+            contacts: packed.contacts,
+            ..Upload::new(packed.name, audience(&packed.audience)?)
+        },
+        packed.sha256.parse().map_err(decode)?,
+        packed.size,
+        packed.submitted_ms,
+    );
+    Ok(DataPackage { is_damaged: packed.is_damaged != 0, ..package })
+}
+
 /// Reads what [`select_entry`] gives.
 pub(super) fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
-    let package = DataPackage::new(
-        row.try_get(0)?,
-        Upload {
-            uid: row.try_get(3)?,
-            filename: row.try_get(5)?,
-            mime_type: row.try_get(6)?,
-            tool: row.try_get(7)?,
-            keywords: row.try_get::<&str, _>(8)?.split('\n').map(str::to_owned).collect(),
-            submitter: row.try_get(9)?,
-            creator_uid: row.try_get(10)?,
-            expires_ms: row.try_get(12)?,
-            latitude: row.try_get(13)?,
-            longitude: row.try_get(14)?,
-            altitude: row.try_get(15)?,
-            remarks: row.try_get(16)?,
-            download_path: row.try_get(17)?,
-            mission: row.try_get(18)?,
-            contacts: row.try_get(19)?,
-            ..Upload::new(row.try_get::<String, _>(4)?, audience(row.try_get(20)?)?)
-        },
-        ContentHash::from_bytes(digest(row.try_get(1)?)?),
-        size(row.try_get(2)?)?,
-        row.try_get(11)?,
-    );
     Ok(Entry {
-        package: DataPackage { is_damaged: row.try_get(21)?, ..package },
-        content: row.try_get(22)?,
-        checksum: blake3::Hash::from_bytes(digest(row.try_get(23)?)?),
+        package: package(row)?,
+        content: row.try_get(4)?,
+        checksum: blake3::Hash::from_bytes(digest(row.try_get(5)?)?),
     })
 }
 

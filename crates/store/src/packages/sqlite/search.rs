@@ -5,7 +5,7 @@ use sqlx::{QueryBuilder, Row};
 
 use super::Inner;
 use super::database::failed;
-use super::rows::{self, Entry, select_entry};
+use super::rows::{self, Entry, select_entry, select_package};
 use crate::StoreError;
 use crate::packages::filter::fold;
 use crate::packages::{
@@ -20,30 +20,45 @@ pub(super) async fn list(
     filter: &PackageFilter,
 ) -> Result<Vec<DataPackage>, StoreError> {
     let mut query = visible(&filter.viewer);
-    query.push(select_entry!("WHERE TRUE"));
-    let is_possible = push_matches(&mut query, filter, inner.config.clock.now_ms());
-    if !is_possible {
+    // The rows of those that are given are read when these are known, and no others.
+    query.push(select_package!(" FROM (SELECT p.id FROM packages p"));
+    if filter.sort == SortBy::Size {
+        query.push(" JOIN contents c ON c.id = p.content");
+    }
+    if !push_matches(&mut query, filter, inner.config.clock.now_ms()) {
         return Ok(Vec::new());
     }
-    query.push(match (filter.sort, filter.is_ascending) {
+    query.push(order(filter));
+    query.push(" LIMIT ").push_bind(i64::from(filter.limit));
+    query.push(" OFFSET ").push_bind(i64::from(filter.offset));
+    query.push(
+        ") picked CROSS JOIN packages p ON p.id = picked.id JOIN contents c ON c.id = p.content \
+         JOIN audiences a ON a.id = p.audience",
+    );
+    query.push(order(filter));
+    let rows = query.build().fetch_all(&inner.readers).await.map_err(failed(READING))?;
+    let packages = rows.iter().map(rows::package).collect::<Result<Vec<_>, _>>();
+    let mut packages = packages.map_err(failed(READING))?;
+    // A damaged index may lead to rows that are for others.
+    packages.retain(|package| package.audience.includes(&filter.viewer));
+    Ok(packages)
+}
+
+fn order(filter: &PackageFilter) -> &'static str {
+    match (filter.sort, filter.is_ascending) {
         (SortBy::Name, true) => " ORDER BY p.name_folded, p.revision",
         (SortBy::Name, false) => " ORDER BY p.name_folded DESC, p.revision DESC",
         (SortBy::Size, true) => " ORDER BY c.size, p.revision",
         (SortBy::Size, false) => " ORDER BY c.size DESC, p.revision DESC",
         (SortBy::Submitted, true) => " ORDER BY p.revision",
         (SortBy::Submitted, false) => " ORDER BY p.revision DESC",
-    });
-    query.push(" LIMIT ").push_bind(i64::from(filter.limit));
-    query.push(" OFFSET ").push_bind(i64::from(filter.offset));
-    let rows = query.build().fetch_all(&inner.readers).await.map_err(failed(READING))?;
-    let packages = rows.iter().map(|row| rows::entry(row).map(|entry| entry.package));
-    packages.collect::<Result<_, _>>().map_err(failed(READING))
+    }
 }
 
 /// How many entries match.
 pub(super) async fn count(inner: &Inner, filter: &PackageFilter) -> Result<u64, StoreError> {
     let mut query = visible(&filter.viewer);
-    query.push("SELECT count(*) FROM packages p JOIN contents c ON c.id = p.content WHERE TRUE");
+    query.push("SELECT count(*) FROM packages p");
     if !push_matches(&mut query, filter, inner.config.clock.now_ms()) {
         return Ok(0);
     }
@@ -136,7 +151,8 @@ fn push_matches(query: &mut QueryBuilder<Sqlite>, filter: &PackageFilter, now_ms
         query.push(")");
     }
     if let Some(hash) = filter.hash {
-        query.push(" AND c.sha256 = ").push_bind(hash.as_bytes().to_vec());
+        query.push(" AND p.content = (SELECT id FROM contents WHERE sha256 = ");
+        query.push_bind(hash.as_bytes().to_vec()).push(")");
     }
     if let Some(key) = filter.key {
         query.push(" AND p.id = ").push_bind(key);
@@ -149,7 +165,7 @@ fn push_matches(query: &mut QueryBuilder<Sqlite>, filter: &PackageFilter, now_ms
     }
     push_place(query, filter);
     if !filter.include_damaged {
-        query.push(" AND c.is_damaged = 0");
+        query.push(" AND p.content NOT IN (SELECT id FROM contents WHERE is_damaged = 1)");
     }
     true
 }
@@ -157,9 +173,11 @@ fn push_matches(query: &mut QueryBuilder<Sqlite>, filter: &PackageFilter, now_ms
 /// Of each content, the newest entry that is for the viewer.
 fn push_seen(query: &mut QueryBuilder<Sqlite>, viewer: &Viewer, now_ms: i64) {
     let is_limited = matches!(viewer, Viewer::Groups(_));
-    query.push(" AND coalesce(p.expires_ms > ").push_bind(now_ms).push(", TRUE)");
+    query.push(" WHERE coalesce(p.expires_ms > ").push_bind(now_ms).push(", TRUE)");
     if is_limited {
-        query.push(" AND p.audience IN (SELECT id FROM visible)");
+        // The sign keeps the index of audiences out of it: in the order of the uploads, which most
+        // ask for, the search may end early.
+        query.push(" AND +p.audience IN (SELECT id FROM visible)");
     }
     query.push(" AND NOT EXISTS (SELECT 1 FROM packages q WHERE q.content = p.content");
     query.push(" AND q.revision > p.revision AND coalesce(q.expires_ms > ");
