@@ -146,7 +146,7 @@ async fn stored_upload(
 
 /// Reads a content and a bare file whole, in turns.
 async fn downloads(store: &SqlitePackages, dir: &Path) -> Result<(), Failure> {
-    let content: Vec<u8> = (0..BYTES).map(|at| (at % 251) as u8).collect();
+    let content: Vec<u8> = (0..251_u8).cycle().take(BYTES).collect();
     let upload = Upload::new("download", Audience::Everyone);
     let hash = store.insert(upload, &content[..]).await?.hash;
     let path = dir.join("bare");

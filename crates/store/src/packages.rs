@@ -31,7 +31,7 @@ use tokio::io::{AsyncRead, AsyncSeek};
 
 pub use clock::Clock;
 pub use config::PackagesConfig;
-pub use filter::{Bounds, PackageFilter, SortBy};
+pub use filter::{Bounds, Circle, PackageFilter, SortBy};
 pub use hash::{ContentHash, ParseHashError};
 #[cfg(feature = "testing")]
 pub use memory::MemoryPackages;

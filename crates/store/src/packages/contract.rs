@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use self::support::{Cut, all, join};
 use super::{
-    Audience, Clock, ContentHash, DataPackage, MAX_GROUPS, MAX_KEYWORD_BYTES, MAX_KEYWORDS,
+    Audience, Circle, Clock, ContentHash, DataPackage, MAX_GROUPS, MAX_KEYWORD_BYTES, MAX_KEYWORDS,
     MAX_TEXT_BYTES, MemoryPackages, Owner, PackageChange, PackageFilter, PackageStore,
     PackageUsage, PackagesConfig, Upload, Viewer,
 };
@@ -47,6 +47,7 @@ pub async fn package_contract<S: PackageStore>(open: impl AsyncFn(PackagesConfig
     metadata_can_be_changed(&open(config.clone()).await).await;
     only_owners_remove(&open(config.clone()).await).await;
     what_has_expired_is_gone(&open(config.clone()).await, &clock).await;
+    places_are_found_in_circles(&open(config.clone()).await).await;
     texts_are_literal(&open(config.clone()).await).await;
     parallel_uploads_are_one(&open(config.clone()).await).await;
     model::searches_agree(&open(config.clone()).await, &MemoryPackages::new(config), &clock).await;
@@ -397,6 +398,43 @@ async fn what_has_expired_is_gone<S: PackageStore>(store: &S, clock: &AtomicI64)
     assert_eq!(store.remove_expired().await.expect(TAKEN), 0);
     assert_eq!(store.usage().await.expect(READ).contents, 2);
     assert_eq!(names(store, &PackageFilter::new(cyan())).await, ["anew", "never"]);
+}
+
+async fn places_are_found_in_circles<S: PackageStore>(store: &S) {
+    let places = [
+        ("here", 50.0, 8.0),
+        ("100 m north", 50.0009, 8.0),
+        ("100 m east", 50.0, 8.0014),
+        ("Fiji", -17.0, 179.9),
+        ("Fiji, west of the line", -17.0, -179.9),
+        ("pole", 90.0, 0.0),
+    ];
+    for (name, latitude, longitude) in places {
+        let (latitude, longitude) = (Some(latitude), Some(longitude));
+        let placed = Upload { latitude, longitude, ..upload(name) };
+        store.insert(placed, name.as_bytes()).await.expect(TAKEN);
+    }
+    store.insert(upload("nowhere"), &b"nowhere"[..]).await.expect(TAKEN);
+    let found = async |latitude, longitude, radius_m| {
+        let circle = Some(Circle { latitude, longitude, radius_m });
+        let mut filter = PackageFilter { circle, ..PackageFilter::new(cyan()) };
+        filter.is_ascending = true;
+        names(store, &filter).await
+    };
+    assert_eq!(found(50.0, 8.0, 0.0).await, ["here"]);
+    assert_eq!(found(50.0, 8.0, 99.0).await, ["here"]);
+    assert_eq!(found(50.0, 8.0, 101.0).await, ["here", "100 m north", "100 m east"]);
+    assert_eq!(found(-17.0, 180.0, 11_000.0).await, ["Fiji", "Fiji, west of the line"]);
+    assert_eq!(found(-17.0, -180.0, 11_000.0).await, ["Fiji", "Fiji, west of the line"]);
+    assert_eq!(found(89.9, 177.0, 12_000.0).await, ["pole"], "all meridians meet there");
+    for radius_m in [21_000_000.0, f64::INFINITY] {
+        assert_eq!(found(12.0, -34.0, radius_m).await.len(), places.len(), "the whole Earth");
+    }
+    for (latitude, longitude, radius_m) in
+        [(50.0, 8.0, -1.0), (50.0, 8.0, f64::NAN), (f64::NAN, 8.0, 1e8), (50.0, f64::NAN, 1e8)]
+    {
+        assert_eq!(found(latitude, longitude, radius_m).await, [""; 0], "no circle");
+    }
 }
 
 /// Texts that have done harm elsewhere.

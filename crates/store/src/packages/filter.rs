@@ -41,6 +41,8 @@ pub struct PackageFilter {
     pub until_ms: Option<i64>,
     /// It is here.
     pub bounds: Option<Bounds>,
+    /// It is within this, too.
+    pub circle: Option<Circle>,
     /// It is this high or higher. Metres.
     pub min_altitude: Option<f64>,
     /// It is this high or lower. Metres.
@@ -76,6 +78,7 @@ impl PackageFilter {
             since_ms: None,
             until_ms: None,
             bounds: None,
+            circle: None,
             min_altitude: None,
             max_altitude: None,
             include_damaged: false,
@@ -112,6 +115,7 @@ impl PackageFilter {
             && self.since_ms.is_none_or(|since| package.submitted_ms >= since)
             && self.until_ms.is_none_or(|until| package.submitted_ms <= until)
             && self.bounds.is_none_or(|bounds| bounds.contain(package))
+            && self.circle.is_none_or(|circle| circle.contain(package))
             && self.min_altitude.is_none_or(|least| height.is_some_and(|height| height >= least))
             && self.max_altitude.is_none_or(|most| height.is_some_and(|height| height <= most))
             && (self.include_damaged || !package.is_damaged)
@@ -146,6 +150,50 @@ impl Bounds {
         let is_between =
             if self.west <= self.east { is_east && is_west } else { is_east || is_west };
         (self.south..=self.north).contains(&latitude) && is_between
+    }
+}
+
+/// What is not further from a place than this, along the ground. Nothing is further than half around
+/// the Earth, and nothing is within what has a number that is none.
+///
+/// The Earth is a sphere here: distances are off by up to 0.6 %.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Circle {
+    /// Degrees.
+    pub latitude: f64,
+    /// Degrees.
+    pub longitude: f64,
+    /// Metres.
+    pub radius_m: f64,
+}
+
+/// Mean radius of the Earth. Metres.
+const EARTH_M: f64 = 6_371_008.8;
+
+impl Circle {
+    /// Whether a place, in degrees, is within it.
+    pub fn contains(&self, latitude: f64, longitude: f64) -> bool {
+        let (south, north) = self.latitudes();
+        if !(south..=north).contains(&latitude) {
+            return false;
+        }
+        // The haversine formula, which is good for small distances, too.
+        let half = |degrees: f64| (degrees.to_radians() / 2.0).sin().powi(2);
+        let across = half(longitude - self.longitude);
+        let across = across * latitude.to_radians().cos() * self.latitude.to_radians().cos();
+        let chord = (half(latitude - self.latitude) + across).sqrt();
+        2.0 * EARTH_M * chord.clamp(0.0, 1.0).asin() <= self.radius_m
+    }
+
+    /// The least and the greatest latitude of what is within it, and a little more. Degrees.
+    pub(super) fn latitudes(&self) -> (f64, f64) {
+        let reach = (self.radius_m / EARTH_M).to_degrees() + 1e-6;
+        (self.latitude - reach, self.latitude + reach)
+    }
+
+    fn contain(&self, package: &DataPackage) -> bool {
+        let place = package.latitude.zip(package.longitude);
+        place.is_some_and(|(latitude, longitude)| self.contains(latitude, longitude))
     }
 }
 

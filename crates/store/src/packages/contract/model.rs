@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::support::Random;
 use super::{READ, TAKEN, hash};
 use crate::packages::{
-    Audience, Bounds, ContentHash, MemoryPackages, Owner, PackageChange, PackageFilter,
+    Audience, Bounds, Circle, ContentHash, MemoryPackages, Owner, PackageChange, PackageFilter,
     PackageStore, SortBy, Upload, Viewer,
 };
 
@@ -133,6 +133,11 @@ fn any_filter(random: &mut Random, now_ms: i64) -> PackageFilter {
     if random.is_one_in(5) {
         let (west, east) = (degrees(random, 180), degrees(random, 180));
         filter.bounds = Some(Bounds { south: -60.0, west, north: 60.0, east });
+    }
+    if random.is_one_in(5) {
+        let (latitude, longitude) = (degrees(random, 90), degrees(random, 180));
+        let radius_m = 9e6 + 1e4 * degrees(random, 900);
+        filter.circle = Some(Circle { latitude, longitude, radius_m });
     }
     if random.is_one_in(3) {
         filter.offset = u32::try_from(random.below(10)).unwrap_or_default();

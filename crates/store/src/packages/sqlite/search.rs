@@ -9,7 +9,7 @@ use super::rows::{self, Entry, select_entry, select_package};
 use crate::StoreError;
 use crate::packages::filter::fold;
 use crate::packages::{
-    ContentHash, DataPackage, MAX_KEYWORDS, PackageFilter, PackageUsage, SortBy, Viewer,
+    Circle, ContentHash, DataPackage, MAX_KEYWORDS, PackageFilter, PackageUsage, SortBy, Viewer,
 };
 
 const READING: &str = "read the database";
@@ -19,18 +19,29 @@ pub(super) async fn list(
     inner: &Inner,
     filter: &PackageFilter,
 ) -> Result<Vec<DataPackage>, StoreError> {
-    let mut query = visible(&filter.viewer);
     // The rows of those that are given are read when these are known, and no others.
-    query.push(select_package!(" FROM (SELECT p.id FROM packages p"));
-    if filter.sort == SortBy::Size {
-        query.push(" JOIN contents c ON c.id = p.content");
-    }
-    if !push_matches(&mut query, filter, inner.config.clock.now_ms()) {
-        return Ok(Vec::new());
-    }
-    query.push(order(filter));
-    query.push(" LIMIT ").push_bind(i64::from(filter.limit));
-    query.push(" OFFSET ").push_bind(i64::from(filter.offset));
+    let mut query = match filter.circle {
+        None => {
+            let mut query = visible(&filter.viewer);
+            query.push(select_package!(" FROM (SELECT p.id"));
+            if !push_matches(&mut query, filter, inner.config.clock.now_ms()) {
+                return Ok(Vec::new());
+            }
+            query.push(order(filter));
+            query.push(" LIMIT ").push_bind(i64::from(filter.limit));
+            query.push(" OFFSET ").push_bind(i64::from(filter.offset));
+            query
+        }
+        Some(circle) => {
+            let mut keys = within(inner, filter, circle).await?;
+            keys.drain(..keys.len().min(filter.offset as usize));
+            keys.truncate(filter.limit as usize);
+            let begin = select_package!(" FROM (SELECT value AS id FROM json_each(");
+            let mut query = QueryBuilder::new(begin);
+            query.push_bind(rows::json(&keys)).push(")");
+            query
+        }
+    };
     query.push(
         ") picked CROSS JOIN packages p ON p.id = picked.id JOIN contents c ON c.id = p.content \
          JOIN audiences a ON a.id = p.audience",
@@ -57,12 +68,36 @@ fn order(filter: &PackageFilter) -> &'static str {
 
 /// How many entries match.
 pub(super) async fn count(inner: &Inner, filter: &PackageFilter) -> Result<u64, StoreError> {
+    if let Some(circle) = filter.circle {
+        return Ok(within(inner, filter, circle).await?.len() as u64);
+    }
     let mut query = visible(&filter.viewer);
-    query.push("SELECT count(*) FROM packages p");
+    query.push("SELECT count(*)");
     if !push_matches(&mut query, filter, inner.config.clock.now_ms()) {
         return Ok(0);
     }
     query.build_query_scalar().fetch_one(&inner.readers).await.map_err(failed(READING))
+}
+
+/// The numbers of all entries that match, in order. The database knows no sines.
+async fn within(
+    inner: &Inner,
+    filter: &PackageFilter,
+    circle: Circle,
+) -> Result<Vec<i64>, StoreError> {
+    let mut query = visible(&filter.viewer);
+    query.push("SELECT p.id, p.latitude, p.longitude");
+    if !push_matches(&mut query, filter, inner.config.clock.now_ms()) {
+        return Ok(Vec::new());
+    }
+    let (south, north) = circle.latitudes();
+    query.push(" AND p.latitude >= ").push_bind(south);
+    query.push(" AND p.latitude <= ").push_bind(north);
+    query.push(" AND p.longitude IS NOT NULL").push(order(filter));
+    let places: Vec<(i64, f64, f64)> =
+        query.build_query_as().fetch_all(&inner.readers).await.map_err(failed(READING))?;
+    let inside = places.into_iter().filter(|&(_, lat, lon)| circle.contains(lat, lon));
+    Ok(inside.map(|(key, ..)| key).collect())
 }
 
 /// The entry of a content that a viewer sees.
@@ -128,7 +163,8 @@ fn visible(viewer: &Viewer) -> QueryBuilder<Sqlite> {
     }
 }
 
-/// Adds what the filter says; `false` when nothing can match.
+/// Adds where entries come from and what the filter says of them, except for the circle; `false`
+/// when nothing can match.
 fn push_matches(query: &mut QueryBuilder<Sqlite>, filter: &PackageFilter, now_ms: i64) -> bool {
     let mut keywords: Vec<_> = filter.keywords.iter().collect();
     keywords.sort_unstable();
@@ -136,6 +172,10 @@ fn push_matches(query: &mut QueryBuilder<Sqlite>, filter: &PackageFilter, now_ms
     let is_keyword = |keyword: &&String| !keyword.is_empty() && !keyword.contains(char::is_control);
     if keywords.len() > MAX_KEYWORDS || !keywords.iter().all(is_keyword) {
         return false;
+    }
+    query.push(" FROM packages p");
+    if filter.sort == SortBy::Size {
+        query.push(" JOIN contents c ON c.id = p.content");
     }
     push_seen(query, &filter.viewer, now_ms);
     push_texts(query, filter);
