@@ -18,10 +18,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use loadtest::{Plan, Report, Scenario};
-use mount::{Mount, make_image, memory};
+use mount::{Frozen, Mount, make_image, memory};
 use rustix::process::Signal;
 use store::dump::{DumpLine, DumpReader};
-use support::{Server, now, position, run, stderr, wait_until};
+use support::{PATIENCE, Server, now, position, run, stderr, wait_until};
 use tempfile::TempDir;
 
 /// Clients that exchange events all the time.
@@ -83,7 +83,7 @@ fn a_disk_that_does_not_answer_touches_nobody() {
     let load = Load::start(server.cot, hold + Duration::from_secs(6));
     thread::sleep(Duration::from_millis(1_500));
 
-    let frozen = disk.mount.freeze();
+    let Some(frozen) = disk.freeze(hold) else { return };
     let held = now();
     gateway.send(&position("MEANWHILE", "MEANWHILE"));
     wait_until("it says that the disk does not answer", || {
@@ -109,7 +109,7 @@ fn a_disk_that_does_not_answer_does_not_hold_up_the_stop() {
     let mut server = Server::with_data(&disk.data(), &["--dump", "json"]);
     let mut client = server.client();
     client.socket.set_read_timeout(Some(RECOVERY)).unwrap();
-    let frozen = disk.mount.freeze();
+    let Some(frozen) = disk.freeze(Duration::ZERO) else { return };
     client.send(&position("A", "ALPHA"));
     wait_until("it says that the disk does not answer", || {
         server.get("/ready").1.contains("degraded")
@@ -154,6 +154,15 @@ impl Disk {
         let is_made = make_image(&image, 32 << 20);
         let mount = is_made.then(|| Mount::image(&image, &dir.path().join("disk"))).flatten();
         Some(Self { mount: possible(mount)?, dir })
+    }
+
+    /// Holds it for so long, and for as long as a test may take beside that.
+    fn freeze(&self, hold: Duration) -> Option<Frozen> {
+        let frozen = self.mount.freeze(hold + 2 * PATIENCE);
+        if frozen.is_none() {
+            println!("skipped: no file system can be held here");
+        }
+        frozen
     }
 
     fn data(&self) -> PathBuf {
