@@ -50,6 +50,7 @@ async fn main() -> Result<(), Failure> {
     let dir = tempfile::tempdir_in(dir)?;
     let mut config = PackagesConfig::default();
     config.min_free_bytes = 0;
+    config.ballast_bytes = 0;
     let store = SqlitePackages::open(dir.path().join("store"), config).await?;
     if is_wanted("uploads") {
         uploads(&store, dir.path()).await?;

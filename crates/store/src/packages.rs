@@ -37,7 +37,10 @@ pub use hash::{ContentHash, ParseHashError};
 pub use memory::MemoryPackages;
 pub use package::DataPackage;
 #[cfg(feature = "sqlite")]
-pub use sqlite::{PackageContent, PackagesReport, ScrubBudget, ScrubReport, SqlitePackages};
+pub use sqlite::{
+    PackageContent, PackageHealth, PackageStats, PackagesReport, ScrubBudget, ScrubReport,
+    SqlitePackages, UploadFailures,
+};
 pub use upload::{
     MAX_GROUPS, MAX_KEYWORD_BYTES, MAX_KEYWORDS, MAX_TEXT_BYTES, PackageChange, Upload,
 };

@@ -41,6 +41,7 @@ async fn an_upload_takes_a_megabyte_whatever_its_size() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = PackagesConfig::default();
     config.min_free_bytes = 0;
+    config.ballast_bytes = 0;
     let store = SqlitePackages::open(dir.path(), config).await.unwrap();
     let insert = |bytes| store.insert(Upload::new("a", Audience::Everyone), Numbers(bytes));
     // Threads, and what is allocated once.

@@ -20,6 +20,10 @@ pub struct PackagesConfig {
     pub max_uploads: usize,
     /// Space on the disk that uploads leave free. Bytes. Defaults to 512 MiB.
     pub min_free_bytes: u64,
+    /// Size of the file `ballast`, which is dropped when the disk is full, so that packages can be
+    /// removed and the database can be closed all the same, and made again when there is space. A
+    /// disk that is not 16 times as large has none. Bytes; 0 for none. Defaults to 32 MiB.
+    pub ballast_bytes: u64,
     /// Who sees what was found without metadata, when the database was damaged. Defaults to nobody
     /// but who sees everything: content may have been for one team alone.
     pub rebuilt_audience: Audience,
@@ -36,6 +40,7 @@ impl Default for PackagesConfig {
             max_packages: 100_000,
             max_uploads: 64,
             min_free_bytes: 512 << 20,
+            ballast_bytes: 32 << 20,
             rebuilt_audience: Audience::nobody(),
             clock: Clock::system(),
         }

@@ -1,32 +1,39 @@
 //! Packages in files, and what is known of them in SQLite.
 
+mod ballast;
 mod blobs;
 mod content;
 mod database;
 mod detached;
 mod insert;
+mod maintain;
 mod receive;
 mod reconcile;
 mod rows;
 mod scrub;
 mod search;
 mod space;
+mod status;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use tokio::io::AsyncRead;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 pub use content::PackageContent;
 pub use reconcile::PackagesReport;
 pub use scrub::{ScrubBudget, ScrubReport};
+pub use status::{PackageHealth, PackageStats, UploadFailures};
 
+use self::ballast::Ballast;
 use self::blobs::Blobs;
 use self::detached::{blocking, detached};
 use self::rows::ContentRow;
+use self::status::Status;
 use super::{
     ContentHash, DataPackage, Owner, PackageChange, PackageFilter, PackageStore, PackageUsage,
     PackagesConfig, Upload, Viewer,
@@ -42,6 +49,7 @@ use crate::{DirLock, StoreError};
 /// blobs/ab/ab12...   contents, named by their BLAKE3
 /// tmp/               uploads in progress; emptied at the start
 /// damaged/           contents that are not what was uploaded any more; never removed
+/// ballast            space that is held back, for when the disk is full
 /// ```
 ///
 /// An upload is written to a temporary file and hashed on the way, synced, renamed, and its
@@ -58,29 +66,40 @@ pub struct SqlitePackages {
 struct Inner {
     config: PackagesConfig,
     blobs: Arc<Blobs>,
+    ballast: Ballast,
+    status: Arc<Status>,
     /// Changes are made one after the other. Who holds this may change blobs that have a row, too.
     writer: Mutex<Writer>,
     readers: SqlitePool,
     uploads: Arc<Semaphore>,
     report: PackagesReport,
+    /// Whether [`close`](SqlitePackages::close) was called.
+    closed: watch::Sender<bool>,
     _lock: DirLock,
 }
 
-/// The connection that writes; `None` once it is closed or cannot be trusted any more.
-struct Writer(Option<SqliteConnection>);
+/// The one who writes.
+struct Writer {
+    /// `None` once it is closed or cannot be trusted any more.
+    connection: Option<SqliteConnection>,
+    status: Arc<Status>,
+}
 
 impl Writer {
     fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
-        self.0.as_mut().ok_or(StoreError::Degraded)
+        self.connection.as_mut().ok_or(StoreError::Degraded)
     }
 
-    /// Closes the connection after an error that leaves open what is on the disk.
+    /// Notes how a change went. Closes the connection after an error that leaves open what is on
+    /// the disk.
     fn judge<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.status.note(&result);
         if let Err(error) = &result
             && database::is_uncertain(error)
         {
             tracing::error!(%error, "the database of packages takes nothing until a restart");
-            self.0 = None;
+            self.status.break_off(error);
+            self.connection = None;
         }
         result
     }
@@ -123,9 +142,12 @@ impl SqlitePackages {
         fs: Arc<dyn Fs>,
     ) -> Result<Self, StoreError> {
         let owned = dir.to_owned();
-        let (lock, blobs) = blocking(move || {
+        let ballast_bytes = config.ballast_bytes;
+        let (lock, ballast, blobs) = blocking(move || {
             let lock = DirLock::acquire(&owned)?;
-            Ok((lock, Arc::new(Blobs::open(fs, &owned)?)))
+            // First of all: on a full disk, the database could not even be opened.
+            let ballast = Ballast::open(&owned, ballast_bytes);
+            Ok((lock, ballast, Arc::new(Blobs::open(fs, &owned)?)))
         })
         .await?;
         let (mut writer, mut report) = database::open(dir).await?;
@@ -133,9 +155,22 @@ impl SqlitePackages {
         report.log();
         let uploads = Arc::new(Semaphore::new(config.max_uploads));
         let readers = database::readers(dir);
-        let writer = Mutex::new(Writer(Some(writer)));
-        let inner = Inner { config, blobs, writer, readers, uploads, report, _lock: lock };
-        Ok(Self { inner: Arc::new(inner) })
+        let status = Arc::new(Status::new(config.clock.clone()));
+        let writer = Writer { connection: Some(writer), status: Arc::clone(&status) };
+        let inner = Arc::new(Inner {
+            config,
+            blobs,
+            ballast,
+            status,
+            writer: Mutex::new(writer),
+            readers,
+            uploads,
+            report,
+            closed: watch::Sender::new(false),
+            _lock: lock,
+        });
+        inner.look().await?;
+        Ok(Self { inner })
     }
 
     /// What was found and done at the start.
@@ -145,15 +180,25 @@ impl SqlitePackages {
 
     /// Whether writes are refused because an earlier one may not have reached the disk.
     pub async fn is_degraded(&self) -> bool {
-        self.inner.writer.lock().await.0.is_none()
+        self.inner.writer.lock().await.connection.is_none()
     }
 
     /// Waits for writes to end and closes the database. Calls after this fail.
     ///
     /// The directory is free for another store when all clones and futures are gone.
     pub async fn close(&self) {
-        let writer = self.inner.writer.lock().await.0.take();
+        self.inner.closed.send_replace(true);
+        let writer = self.inner.writer.lock().await.connection.take();
+        self.inner.status.break_off(&StoreError::Misused("the database was closed"));
         self.inner.readers.close().await;
+        let inner = Arc::clone(&self.inner);
+        let made_room = blocking(move || {
+            inner.ballast.drop_if_low(space::of(inner.blobs.dir()));
+            Ok(())
+        });
+        if let Err(error) = made_room.await {
+            tracing::warn!(%error, "cannot look at the disk of the packages");
+        }
         if let Some(connection) = writer
             && let Err(error) = sqlx::Connection::close(connection).await
         {
@@ -173,6 +218,39 @@ impl SqlitePackages {
     /// A dropped future forgets at most the last 64 contents that were good.
     pub async fn scrub(&self, budget: ScrubBudget) -> Result<ScrubReport, StoreError> {
         scrub::scrub(&self.inner, budget).await
+    }
+
+    /// Does for ever what is to be done from time to time: removes what has expired and re-reads
+    /// contents within `budget`, again and again with a pause of `every` (at least 1 s), and looks
+    /// every few seconds whether a full disk has space again.
+    ///
+    /// It ends when the store is closed, or when nobody has it any more and what is under way is
+    /// done. Run it in a task of its own. Problems are logged, and told by [`health`](Self::health).
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped at any time; see [`scrub`](Self::scrub).
+    pub fn maintain(
+        &self,
+        every: Duration,
+        budget: ScrubBudget,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        maintain::maintain(&self.inner, every, budget)
+    }
+
+    /// What was done since the start, and is being done.
+    pub fn stats(&self) -> PackageStats {
+        self.inner.status.stats()
+    }
+
+    /// Whether all works. Looks at the space of the disk, for 2 s at most.
+    pub async fn health(&self) -> PackageHealth {
+        let patience = Duration::from_millis(status::SLOW_MS.unsigned_abs());
+        let looked = tokio::time::timeout(patience, self.inner.look()).await;
+        if let Ok(Err(error)) = looked {
+            tracing::warn!(%error, "cannot look at the disk of the packages");
+        }
+        self.inner.status.health()
     }
 }
 
@@ -240,22 +318,73 @@ impl PackageStore for SqlitePackages {
             let now_ms = inner.config.clock.now_ms();
             let mut writer = inner.writer.lock().await;
             let connection = writer.connection()?;
-            let removed = rows::remove(connection, hash, &viewer, now_ms, &owner).await;
-            let unused = writer.judge(removed)?;
+            let mut removed = rows::remove(connection, hash, &viewer, now_ms, &owner).await;
+            if inner.make_room(&removed).await? {
+                removed = rows::remove(connection, hash, &viewer, now_ms, &owner).await;
+            }
+            let (count, unused) = writer.judge(removed)?;
+            inner.status.count(|stats| stats.entries_removed += count);
             inner.remove_blobs(unused).await
         })
         .await
     }
 
     async fn remove_expired(&self) -> Result<u64, StoreError> {
-        let inner = Arc::clone(&self.inner);
+        self.inner.remove_expired().await
+    }
+
+    async fn usage(&self) -> Result<PackageUsage, StoreError> {
+        search::usage(&self.inner).await
+    }
+}
+
+impl Inner {
+    /// Looks how much space the disk has, and makes the ballast when there is enough. Waits for the
+    /// disk.
+    fn look_at_disk(&self) {
+        if self.status.ask_for_space() {
+            let space = space::of(self.blobs.dir());
+            self.ballast.restore(space, self.config.min_free_bytes);
+            self.status.note_space(space, self.config.min_free_bytes);
+        }
+    }
+
+    async fn look(self: &Arc<Self>) -> Result<(), StoreError> {
+        let inner = Arc::clone(self);
+        blocking(move || {
+            inner.look_at_disk();
+            Ok(())
+        })
+        .await
+    }
+
+    /// Gives up the ballast if a change failed because the disk is full; says whether that is a
+    /// reason to try again.
+    async fn make_room<T>(
+        self: &Arc<Self>,
+        changed: &Result<T, StoreError>,
+    ) -> Result<bool, StoreError> {
+        if !matches!(changed, Err(StoreError::Full { .. })) {
+            return Ok(false);
+        }
+        let inner = Arc::clone(self);
+        blocking(move || Ok(inner.ballast.drop_it())).await
+    }
+
+    async fn remove_expired(self: &Arc<Self>) -> Result<u64, StoreError> {
+        let inner = Arc::clone(self);
         detached(async move {
             let now_ms = inner.config.clock.now_ms();
             let mut total = 0;
             loop {
                 let mut writer = inner.writer.lock().await;
-                let removed = rows::remove_expired(writer.connection()?, now_ms).await;
+                let connection = writer.connection()?;
+                let mut removed = rows::remove_expired(connection, now_ms).await;
+                if inner.make_room(&removed).await? {
+                    removed = rows::remove_expired(connection, now_ms).await;
+                }
                 let (count, unused) = writer.judge(removed)?;
+                inner.status.count(|stats| stats.entries_expired += count);
                 inner.remove_blobs(unused).await?;
                 total += count;
                 if count == 0 {
@@ -266,12 +395,6 @@ impl PackageStore for SqlitePackages {
         .await
     }
 
-    async fn usage(&self) -> Result<PackageUsage, StoreError> {
-        search::usage(&self.inner).await
-    }
-}
-
-impl Inner {
     /// Removes contents that have no row any more. What cannot be removed is left to the next start.
     async fn remove_blobs(&self, checksums: Vec<blake3::Hash>) -> Result<(), StoreError> {
         let blobs = Arc::clone(&self.blobs);
@@ -303,8 +426,12 @@ impl Inner {
             if is_good.await? {
                 return Ok(None);
             }
-            let marked = rows::mark_damaged(connection, id).await;
+            let mut marked = rows::mark_damaged(connection, id).await;
+            if inner.make_room(&marked).await? {
+                marked = rows::mark_damaged(connection, id).await;
+            }
             writer.judge(marked)?;
+            inner.status.count(|stats| stats.contents_quarantined += 1);
             let blobs = Arc::clone(&inner.blobs);
             blocking(move || blobs.set_aside(&checksum)).await?;
             Ok(Some(hash))

@@ -8,6 +8,7 @@ mod cuts;
 mod database;
 mod faults;
 mod full_disk;
+mod health;
 mod repair;
 mod search;
 mod support;

@@ -14,6 +14,7 @@ pub(crate) const ALL: Viewer = Viewer::Everything;
 pub(crate) fn config() -> PackagesConfig {
     let mut config = PackagesConfig::default();
     config.min_free_bytes = 0;
+    config.ballast_bytes = 0;
     config
 }
 

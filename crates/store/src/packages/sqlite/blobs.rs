@@ -49,8 +49,8 @@ impl Blobs {
 
     /// Refuses to let less space free than `bytes`.
     pub(super) fn check_space(&self, bytes: u64) -> Result<(), StoreError> {
-        match space::free_bytes(&self.dir) {
-            Some(free) if free < bytes => Err(StoreError::Full { dir: self.dir.clone() }),
+        match space::of(&self.dir) {
+            Some(space) if space.free < bytes => Err(StoreError::Full { dir: self.dir.clone() }),
             _ => Ok(()),
         }
     }

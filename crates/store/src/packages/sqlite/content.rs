@@ -81,6 +81,7 @@ pub(super) async fn open(
         if let Some((_, file)) = opened.filter(|(len, _)| *len == size) {
             let mut file = tokio::fs::File::from_std(file);
             file.set_max_buf_size(BUFFER_BYTES);
+            inner.status.count(|stats| stats.downloads_opened += 1);
             return Ok((entry.package, PackageContent { file, size }));
         }
         let content =

@@ -75,6 +75,34 @@ pub(super) fn readers(dir: &Path) -> SqlitePool {
         .connect_lazy_with(options(&file(dir)).read_only(true).pragma("cache_size", READER_PAGES))
 }
 
+/// Begins to do several writes as one; [`end`] is to follow.
+///
+/// The transactions of sqlx are of no use here: a full disk makes SQLite roll back by itself, after
+/// which sqlx takes the connection for one within a transaction for ever.
+pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let begun = sqlx::query("BEGIN IMMEDIATE").execute(connection).await;
+    begun.map(drop).map_err(failed("write the database"))
+}
+
+/// Makes what was done since [`begin`] durable, or undoes it if it failed.
+pub(super) async fn end<T>(
+    connection: &mut SqliteConnection,
+    done: Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let ended = match done {
+        Ok(value) => {
+            let committed = sqlx::query("COMMIT").execute(&mut *connection).await;
+            committed.map(|_| value).map_err(failed("write the database"))
+        }
+        Err(error) => Err(error),
+    };
+    if ended.is_err() {
+        // It fails where SQLite has done so by itself.
+        drop(sqlx::query("ROLLBACK").execute(connection).await);
+    }
+    ended
+}
+
 /// What to do with an error of the database. A full disk is told apart.
 pub(super) fn failed(doing: &'static str) -> impl FnOnce(Error) -> StoreError {
     move |error| match primary_code(&error) {

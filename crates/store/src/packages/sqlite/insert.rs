@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::io::AsyncRead;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::detached::{blocking, detached};
 use super::receive::{Received, receive};
 use super::rows::{self, ContentRow};
+use super::status::Tally;
 use super::{Inner, Writer, database};
 use crate::packages::{DataPackage, PackagesConfig, Upload};
 use crate::{Quota, StoreError};
@@ -18,20 +19,44 @@ pub(super) async fn insert(
     upload: Upload,
     content: impl AsyncRead + Send + Unpin,
 ) -> Result<DataPackage, StoreError> {
-    upload.check()?;
-    let permit = Arc::clone(&inner.uploads).try_acquire_owned().map_err(|_| StoreError::Busy)?;
-    refuse_early(inner, &upload).await?;
-    let received = receive(&inner.blobs, &inner.config, &upload, content).await?;
+    let tally = Tally::begin(&inner.status);
+    let (permit, received) = match take(inner, &upload, content).await {
+        Ok(taken) => taken,
+        Err(error) => {
+            let refused = Err(error);
+            tally.end(&refused);
+            return refused;
+        }
+    };
     let inner = Arc::clone(inner);
     // From here on it is all or nothing, whether anybody waits or not.
     detached(async move {
-        let received = blocking(move || received.sync()).await?;
-        let mut writer = inner.writer.lock().await;
-        let finished = finish(&inner, &mut writer, upload, received).await;
+        let finished = match blocking(move || received.sync()).await {
+            Ok(received) => {
+                let mut writer = inner.writer.lock().await;
+                let finished = finish(&inner, &mut writer, upload, received).await;
+                writer.judge(finished)
+            }
+            Err(error) => Err(error),
+        };
         drop(permit);
-        writer.judge(finished)
+        tally.end(&finished);
+        finished
     })
     .await
+}
+
+/// Takes the content of an upload, as one of those that may go on at a time.
+async fn take(
+    inner: &Arc<Inner>,
+    upload: &Upload,
+    content: impl AsyncRead + Send + Unpin,
+) -> Result<(OwnedSemaphorePermit, Received), StoreError> {
+    upload.check()?;
+    let permit = Arc::clone(&inner.uploads).try_acquire_owned().map_err(|_| StoreError::Busy)?;
+    refuse_early(inner, upload).await?;
+    let received = receive(&inner.blobs, &inner.config, &inner.status, upload, content).await?;
+    Ok((permit, received))
 }
 
 /// Refuses what cannot end well before any of its content is read.
@@ -42,8 +67,12 @@ async fn refuse_early(inner: &Arc<Inner>, upload: &Upload) -> Result<(), StoreEr
         return Err(StoreError::TooLarge { limit: config.max_upload_bytes });
     }
     let needed = config.min_free_bytes.saturating_add(size);
-    let blobs = Arc::clone(&inner.blobs);
-    blocking(move || blobs.check_space(needed)).await?;
+    let owned = Arc::clone(inner);
+    blocking(move || {
+        owned.look_at_disk();
+        owned.blobs.check_space(needed)
+    })
+    .await?;
     let mut writer = inner.writer.lock().await;
     let connection = writer.connection()?;
     let known = match upload.hash {
@@ -84,7 +113,13 @@ async fn finish(
         None => DataPackage::new(0, upload, hash, size, now_ms),
     };
     let good_ms = is_placed.then_some(now_ms);
-    let stored = store(connection, known.as_ref(), content, package, good_ms).await;
+    let stored = match database::begin(connection).await {
+        Ok(()) => {
+            let stored = store(connection, known.as_ref(), content, package, good_ms).await;
+            database::end(connection, stored).await
+        }
+        Err(error) => Err(error),
+    };
     if let Err(error) = &stored
         && is_placed
         && known.is_none()
@@ -95,6 +130,7 @@ async fn finish(
     stored
 }
 
+/// Writes what is known of a content and its entry. To be done in a transaction.
 async fn store(
     connection: &mut SqliteConnection,
     known: Option<&ContentRow>,
@@ -102,23 +138,19 @@ async fn store(
     package: DataPackage,
     good_ms: Option<i64>,
 ) -> Result<DataPackage, StoreError> {
-    let failed = database::failed("write the database");
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
     let id = match known {
         Some(known) => {
             if let Some(now_ms) = good_ms {
-                rows::mark_good(&mut transaction, known.id, now_ms).await?;
+                rows::mark_good(connection, known.id, now_ms).await?;
             }
             known.id
         }
         None => {
             let now_ms = good_ms.unwrap_or(package.submitted_ms);
-            rows::insert_content(&mut transaction, package.hash, &content, now_ms).await?
+            rows::insert_content(connection, package.hash, &content, now_ms).await?
         }
     };
-    let package = rows::put_entry(&mut transaction, id, package).await?;
-    transaction.commit().await.map_err(database::failed("write the database"))?;
-    Ok(package)
+    rows::put_entry(connection, id, package).await
 }
 
 /// Puts a content where it belongs, unless it is there; says whether it was put.

@@ -9,6 +9,7 @@ use tokio::task::{self, JoinHandle};
 
 use super::blobs::{Blobs, Temporary};
 use super::detached::ended;
+use super::status::Status;
 use crate::StoreError;
 use crate::fs::FsFile;
 use crate::packages::upload::unfit;
@@ -75,6 +76,7 @@ impl Incoming {
 pub(super) async fn receive(
     blobs: &Arc<Blobs>,
     config: &PackagesConfig,
+    status: &Status,
     upload: &Upload,
     mut content: impl AsyncRead + Send + Unpin,
 ) -> Result<Received, StoreError> {
@@ -88,7 +90,9 @@ pub(super) async fn receive(
         task::spawn_blocking(move || Ok((Incoming::create(&owned, min_free_bytes)?, Vec::new())));
     loop {
         let is_end = fill(&mut content, &mut chunk).await?;
-        size += chunk.len() as u64;
+        let len = chunk.len() as u64;
+        status.count(|stats| stats.bytes_received += len);
+        size += len;
         if size > most {
             return Err(too_much(upload, config, size));
         }

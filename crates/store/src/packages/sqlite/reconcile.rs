@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
 use super::blobs::Blobs;
@@ -178,13 +177,14 @@ async fn rebuild(
         upload.mime_type = "application/x-zip-compressed".to_owned();
         upload.keywords.push("missionpackage".to_owned());
     }
-    let failed = database::failed("write the database");
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
     let content = ContentRow { id: 0, checksum, size, is_damaged: false };
-    let id = rows::insert_content(&mut transaction, examined.hash, &content, now_ms).await?;
     let package = DataPackage::new(0, upload, examined.hash, size, modified_ms);
-    rows::put_entry(&mut transaction, id, package).await?;
-    transaction.commit().await.map_err(database::failed("write the database"))?;
+    database::begin(connection).await?;
+    let stored = match rows::insert_content(connection, examined.hash, &content, now_ms).await {
+        Ok(id) => rows::put_entry(connection, id, package).await,
+        Err(error) => Err(error),
+    };
+    database::end(connection, stored).await?;
     report.rebuilt += 1;
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! What is read and written by the one who writes. Every value is bound, every statement fixed.
 
 use serde::Deserialize;
+use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Connection, Row};
 
 use super::database::failed;
-use super::search;
+use super::{database, search};
 use crate::StoreError;
 use crate::packages::filter::fold;
 use crate::packages::{Audience, ContentHash, DataPackage, Owner, PackageChange, Upload, Viewer};
@@ -363,15 +363,15 @@ pub(super) async fn update(
     Ok(package)
 }
 
-/// Removes the entries that a viewer sees and that belong to `owner`; gives the contents that none
-/// is left of.
+/// Removes the entries that a viewer sees and that belong to `owner`; gives how many, and the
+/// contents that none is left of.
 pub(super) async fn remove(
     connection: &mut SqliteConnection,
     hash: ContentHash,
     viewer: &Viewer,
     now_ms: i64,
     owner: &Owner,
-) -> Result<Vec<blake3::Hash>, StoreError> {
+) -> Result<(u64, Vec<blake3::Hash>), StoreError> {
     let seen = search::seen(connection, hash, viewer, now_ms).await?;
     if seen.is_empty() {
         return Err(StoreError::NotFound { hash });
@@ -382,7 +382,8 @@ pub(super) async fn remove(
         return Err(StoreError::NotOwner { hash });
     }
     let contents: Vec<_> = seen.iter().map(|entry| entry.content).collect();
-    remove_entries(connection, &keys, &contents).await
+    let unused = remove_entries(connection, &keys, &contents).await?;
+    Ok((keys.len() as u64, unused))
 }
 
 /// Removes some entries that have expired; gives how many, and the contents that none is left of.
@@ -411,25 +412,33 @@ async fn remove_entries(
     keys: &[i64],
     contents: &[i64],
 ) -> Result<Vec<blake3::Hash>, StoreError> {
-    let transaction = connection.begin_with("BEGIN IMMEDIATE").await;
-    let mut transaction = transaction.map_err(failed(WRITING))?;
+    database::begin(connection).await?;
+    let unused = delete_entries(connection, keys, contents).await;
+    let unused = database::end(connection, unused).await?;
+    let unused = unused.iter().map(|checksum| digest(checksum).map(blake3::Hash::from_bytes));
+    unused.collect::<Result<_, _>>().map_err(failed(READING))
+}
+
+async fn delete_entries(
+    connection: &mut SqliteConnection,
+    keys: &[i64],
+    contents: &[i64],
+) -> Result<Vec<Vec<u8>>, StoreError> {
     let sql = "DELETE FROM packages WHERE id IN (SELECT value FROM json_each(?))";
-    let done = sqlx::query(sql).bind(json(keys)).execute(&mut *transaction).await;
+    let done = sqlx::query(sql).bind(json(keys)).execute(&mut *connection).await;
     done.map_err(failed(WRITING))?;
     let sql = "DELETE FROM contents WHERE id IN (SELECT value FROM json_each(?)) \
                AND NOT EXISTS (SELECT 1 FROM packages WHERE content = contents.id) RETURNING blake3";
-    let unused: Vec<Vec<u8>> = sqlx::query_scalar(sql)
+    let unused = sqlx::query_scalar(sql)
         .bind(json(contents))
-        .fetch_all(&mut *transaction)
+        .fetch_all(&mut *connection)
         .await
         .map_err(failed(WRITING))?;
     let sql = "DELETE FROM audiences \
                WHERE NOT EXISTS (SELECT 1 FROM packages WHERE audience = audiences.id)";
-    let done = sqlx::query(sql).execute(&mut *transaction).await;
+    let done = sqlx::query(sql).execute(&mut *connection).await;
     done.map_err(failed(WRITING))?;
-    transaction.commit().await.map_err(failed(WRITING))?;
-    let unused = unused.iter().map(|checksum| digest(checksum).map(blake3::Hash::from_bytes));
-    unused.collect::<Result<_, _>>().map_err(failed(READING))
+    Ok(unused)
 }
 
 /// The number of an audience, which is added if it is not there.

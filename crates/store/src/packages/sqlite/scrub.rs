@@ -83,6 +83,10 @@ pub(super) async fn scrub(
             }
             report.contents += 1;
             report.bytes += content.size;
+            inner.status.count(|stats| {
+                stats.contents_scrubbed += 1;
+                stats.bytes_scrubbed += content.size;
+            });
             if verify(inner, &content, budget.bytes_per_second).await? {
                 good.push(content.id);
             } else if let Some(hash) = inner.quarantine(&content).await? {

@@ -133,18 +133,24 @@ pub(super) async fn seen(
     Ok(entries)
 }
 
-/// How much there is.
+/// How much there is. It is counted once after each change.
 pub(super) async fn usage(inner: &Inner) -> Result<PackageUsage, StoreError> {
+    let changes = match inner.status.usage() {
+        Ok(usage) => return Ok(usage),
+        Err(changes) => changes,
+    };
     let sql = "SELECT (SELECT count(*) FROM packages), count(*), coalesce(sum(size), 0), \
                coalesce(sum(is_damaged), 0) FROM contents";
     let row = sqlx::query(sql).fetch_one(&inner.readers).await.map_err(failed(READING))?;
     let number = |at: usize| row.try_get(at).map_err(failed(READING));
-    Ok(PackageUsage {
+    let usage = PackageUsage {
         packages: number(0)?,
         contents: number(1)?,
         bytes: number(2)?,
         damaged: number(3)?,
-    })
+    };
+    inner.status.remember_usage(changes, usage);
+    Ok(usage)
 }
 
 /// Begins a query that knows the audiences a viewer belongs to.
