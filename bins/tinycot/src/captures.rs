@@ -18,7 +18,7 @@ use crate::error::Failure;
 type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 use self::args::DumpCommand;
-pub(crate) use self::args::{DumpArgs, ReplayArgs};
+pub(crate) use self::args::{DumpArgs, ReplayArgs, duration};
 
 /// Runs `tinycot dump`. `variable` gives the value of an environment variable.
 ///

@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, value_parser};
 use crate::bench::BenchArgs;
 use crate::captures::{DumpArgs, ReplayArgs};
 use crate::config::{KEYS, Key, RawSetting, Sources};
+use crate::packages::PackageArgs;
 use crate::view::{Table, View};
 
 /// What to do.
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     Config,
     /// Look into dumps and other captures.
     Dump(Box<DumpArgs>),
+    /// Look after data packages.
+    Package(Box<PackageArgs>),
     /// Send captures to a server.
     Replay(Box<ReplayArgs>),
     /// Serve clients.
@@ -43,6 +46,7 @@ Examples:
   tinycot bench --target 127.0.0.1:8087       load a server and report
   tinycot dump export --format gpx --uid ANDROID-1 --out track.gpx
                                               where somebody went, from the server's dumps
+  tinycot package add recon/ --team Cyan      share a folder as a data package
   tinycot replay monday.jsonl --to 127.0.0.1:8087 --speed 10
                                               send what was recorded once more
 
@@ -83,6 +87,9 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
         Some(("config", _)) => Command::Config,
         Some(("contacts", matches)) => Command::View(view(Table::Contacts, matches)),
         Some(("dump", matches)) => Command::Dump(Box::new(DumpArgs::from_arg_matches(matches)?)),
+        Some(("package", matches)) => {
+            Command::Package(Box::new(PackageArgs::from_arg_matches(matches)?))
+        }
         Some(("replay", matches)) => {
             Command::Replay(Box::new(ReplayArgs::from_arg_matches(matches)?))
         }
@@ -117,6 +124,7 @@ fn command() -> clap::Command {
         .subcommand(with_view(clap::Command::new("stats")).about("Show the server's counters"))
         .subcommand(BenchArgs::augment_args(clap::Command::new("bench")))
         .subcommand(DumpArgs::augment_args(clap::Command::new("dump")))
+        .subcommand(PackageArgs::augment_args(clap::Command::new("package")))
         .subcommand(ReplayArgs::augment_args(clap::Command::new("replay")))
 }
 

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use capture::CaptureError;
 
 use crate::config::ConfigError;
+use crate::packages::PackageError;
 
 /// What a script may rely on.
 pub(crate) mod exit {
@@ -53,6 +54,8 @@ pub(crate) enum Failure {
     NoServer { addr: SocketAddr, source: io::Error },
     #[error("{}: cannot be written", path.display())]
     Output { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Package(#[from] PackageError),
     #[error("the relay ended without being asked to")]
     RelayEnded,
     #[error("{0}")]
@@ -87,6 +90,7 @@ impl Failure {
             | Self::Storage { .. }
             | Self::System { .. }
             | Self::Unreadable => exit::IO,
+            Self::Package(error) => error.code(),
             Self::ConnectionLost { .. } | Self::RelayEnded | Self::Server(_) => exit::OTHER,
         })
     }

@@ -12,6 +12,7 @@ mod error;
 mod limits;
 mod logging;
 mod ops;
+mod packages;
 mod report;
 mod storage;
 mod view;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
             .and_then(|loaded| report::print(&report::check(&loaded)).map(drop)),
         Command::Dump(args) => captures::dump(&args, &|name| env::var_os(name)),
         Command::Config => report::print(config::DEFAULT_FILE).map(drop),
+        Command::Package(args) => packages::run(&args, &|name| env::var_os(name)),
         Command::Replay(args) => captures::replay(&args),
         Command::Serve(sources) => config::load(sources, env::vars_os())
             .map_err(Failure::from)

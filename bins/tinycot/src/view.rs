@@ -53,7 +53,7 @@ impl View {
     ///
     /// No server, or one that does not answer as this version does.
     pub(crate) fn run(&self, variable: Option<String>) -> Result<(), Failure> {
-        let addr = self.address(variable)?;
+        let addr = admin_address(self.admin, variable)?;
         let clear = self.watch && io::stdout().is_terminal();
         loop {
             let text = self.fetch(addr)?;
@@ -63,26 +63,6 @@ impl View {
             }
             thread::sleep(WATCH_PERIOD);
         }
-    }
-
-    fn address(&self, variable: Option<String>) -> Result<SocketAddr, Failure> {
-        let mut addr = match (self.admin, variable) {
-            (Some(addr), _) => addr,
-            (None, None) => DEFAULT_ADMIN,
-            (None, Some(text)) => text.parse().map_err(|_| {
-                let text = text.escape_debug();
-                Failure::Server(format!(
-                    "TINYCOT_ADMIN_LISTEN is `{text}`; name an address with --admin"
-                ))
-            })?,
-        };
-        if addr.ip().is_unspecified() {
-            addr.set_ip(match addr {
-                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-            });
-        }
-        Ok(addr)
     }
 
     fn fetch(&self, addr: SocketAddr) -> Result<String, Failure> {
@@ -97,6 +77,34 @@ impl View {
             Table::Teams => table::teams(&read::<Vec<TeamRow>>(addr, &body)?),
         })
     }
+}
+
+/// Where the server is that is meant: as named, as the environment says, or where it always is.
+///
+/// # Errors
+///
+/// A variable that is no address.
+pub(crate) fn admin_address(
+    named: Option<SocketAddr>,
+    variable: Option<String>,
+) -> Result<SocketAddr, Failure> {
+    let mut addr = match (named, variable) {
+        (Some(addr), _) => addr,
+        (None, None) => DEFAULT_ADMIN,
+        (None, Some(text)) => text.parse().map_err(|_| {
+            let text = text.escape_debug();
+            Failure::Server(format!(
+                "TINYCOT_ADMIN_LISTEN is `{text}`; name an address with --admin"
+            ))
+        })?,
+    };
+    if addr.ip().is_unspecified() {
+        addr.set_ip(match addr {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    Ok(addr)
 }
 
 impl Table {

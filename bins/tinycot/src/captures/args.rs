@@ -203,7 +203,7 @@ fn speed(text: &str) -> Result<Speed, String> {
 }
 
 /// Reads `500ms`, `30s`, `10m`, `2h` or `1d`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "give a time such as 500ms, 30s, 10m, 2h or 1d".to_owned();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);

@@ -1,0 +1,252 @@
+//! What may be asked of data packages.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Subcommand, ValueEnum};
+
+use crate::captures::duration;
+
+/// What `tinycot package` is asked to do.
+#[derive(Debug, Args)]
+#[command(
+    about = "Add, list, fetch, remove and send data packages",
+    after_help = "\
+With a running server, this asks its admin listener and proves itself with the token in the file
+`admin.token` of its data directory. Without one, it works on the data directory itself.
+
+A HASH is the SHA-256 that clients name a package by; its first 6 digits or more will do.
+
+Examples:
+  tinycot package add recon/ --team Cyan         a folder becomes a package that Cyan sees
+  tinycot package list
+  tinycot package show 3f9a2c
+  tinycot package push map.kml --to HAWK         send a file to who is called HAWK
+  tinycot package export backup/                 all packages as files"
+)]
+pub(crate) struct PackageArgs {
+    #[command(subcommand)]
+    pub(super) command: PackageCommand,
+}
+
+/// What can be done with data packages.
+#[derive(Debug, Subcommand)]
+pub(super) enum PackageCommand {
+    /// Upload a data package, or make one of a file or a folder
+    #[command(after_help = "\
+A zip with a MANIFEST/manifest.xml is uploaded as it is. Any other file, and every folder, becomes a
+data package; the same files always become the same bytes. A folder that has a manifest keeps it.
+
+Examples:
+  tinycot package add recon.zip
+  tinycot package add photos/ --name 'North bridge' --team Cyan --team Red
+  tinycot package add plan.pdf --expires 7d --keyword plan
+  tinycot package add itak-connection.zip --as-is
+                                                 a zip without a manifest, as iTAK takes it")]
+    Add(AddArgs),
+    /// Write all data packages to a folder
+    Export(ExportArgs),
+    /// Write a data package to a file
+    #[command(after_help = "\
+Examples:
+  tinycot package get 3f9a2c                     under its own name, made safe
+  tinycot package get 3f9a2c --out recon.zip --force")]
+    Get(GetArgs),
+    /// Show the data packages there are
+    List(ListArgs),
+    /// Send a data package, or a file or folder as one, to a contact
+    #[command(after_help = "\
+Needs a running server. Who is not connected gets it on their return, if the server holds messages.
+
+Examples:
+  tinycot package push 3f9a2c --to HAWK
+  tinycot package push map.kml --to HAWK --to EAGLE")]
+    Push(PushArgs),
+    /// Remove data packages
+    Rm(RmArgs),
+    /// Show what is known of a data package, what is in it, and what is odd about it
+    Show(ShowArgs),
+}
+
+/// Where the packages are.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Where")]
+pub(super) struct PlaceArgs {
+    /// Admin address of the server [default: TINYCOT_ADMIN_LISTEN or 127.0.0.1:8088, if a server
+    /// answers there]
+    #[arg(long, value_name = "ADDR")]
+    pub(super) admin: Option<SocketAddr>,
+
+    /// Data directory of the server [default: TINYCOT_DATA_DIR or ./tinycot-data]
+    #[arg(long, value_name = "DIR")]
+    pub(super) data_dir: Option<PathBuf>,
+
+    /// File with the token that the server takes [default: admin.token in the data directory]
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+}
+
+/// How a package is described.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How it appears")]
+pub(super) struct DescribeArgs {
+    /// Name that users see [default: that of the file or folder]
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+
+    /// Team that sees it; may be repeated [default: everyone]
+    #[arg(long, value_name = "TEAM", value_parser = team)]
+    pub(super) team: Vec<String>,
+
+    /// Word to find it by, besides `missionpackage`; may be repeated
+    #[arg(long = "keyword", value_name = "WORD", value_parser = keyword)]
+    pub(super) keywords: Vec<String>,
+
+    /// Remove it after this time, such as 12h or 7d [default: never]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) expires: Option<Duration>,
+
+    /// Do not look into the file: upload it as it is
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(super) as_is: bool,
+}
+
+/// What `tinycot package add` is asked to do.
+#[derive(Debug, Args)]
+pub(super) struct AddArgs {
+    /// A data package, or a file or folder to make one of
+    #[arg(value_name = "FILE|FOLDER")]
+    pub(super) path: PathBuf,
+
+    #[command(flatten)]
+    pub(super) describe: DescribeArgs,
+
+    /// public: users find it in lists; private: who has its hash may fetch it
+    #[arg(long, value_name = "TOOL", default_value = "public")]
+    pub(super) tool: Tool,
+
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+}
+
+/// Who finds a package in lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Tool {
+    Private,
+    Public,
+}
+
+impl Tool {
+    /// As the API has it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Public => "public",
+        }
+    }
+}
+
+/// What `tinycot package list` is asked to do.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// Only packages whose name contains this, in whatever case
+    #[arg(long, value_name = "TEXT")]
+    pub(super) name: Option<String>,
+
+    /// Print JSON
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(super) json: bool,
+
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+}
+
+/// What `tinycot package show` is asked to do.
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// The package
+    #[arg(value_name = "HASH")]
+    pub(super) hash: String,
+
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+}
+
+/// What `tinycot package get` is asked to do.
+#[derive(Debug, Args)]
+pub(super) struct GetArgs {
+    /// The package
+    #[arg(value_name = "HASH")]
+    pub(super) hash: String,
+
+    /// File to write, or directory to write it to [default: its own name, in this directory]
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+
+    /// Replace a file that is there
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(super) force: bool,
+
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+}
+
+/// What `tinycot package rm` is asked to do.
+#[derive(Debug, Args)]
+pub(super) struct RmArgs {
+    /// The packages
+    #[arg(value_name = "HASH", required = true)]
+    pub(super) hashes: Vec<String>,
+
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+}
+
+/// What `tinycot package export` is asked to do.
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    /// Folder to write to; made when there is none. What is there already is not fetched again
+    #[arg(value_name = "DIR")]
+    pub(super) dir: PathBuf,
+
+    /// Replace files of the same names that are something else
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(super) force: bool,
+
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+}
+
+/// What `tinycot package push` is asked to do.
+#[derive(Debug, Args)]
+pub(super) struct PushArgs {
+    /// A file or folder, or a package that the server has
+    #[arg(value_name = "FILE|HASH")]
+    pub(super) what: PathBuf,
+
+    /// Callsign of who is to get it; may be repeated
+    #[arg(long, value_name = "CALLSIGN", required = true)]
+    pub(super) to: Vec<String>,
+
+    #[command(flatten)]
+    pub(super) describe: DescribeArgs,
+
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+}
+
+fn team(text: &str) -> Result<String, String> {
+    // The API takes several teams in one parameter, between commas.
+    if text.is_empty() || text.contains(',') {
+        return Err("give a team's name, without commas; repeat --team for more".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn keyword(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(|c: char| c == ',' || c.is_control()) {
+        return Err("give a word without commas; repeat --keyword for more".to_owned());
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,93 @@
+//! What can go wrong with data packages.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use data_package::BuildError;
+use store::StoreError;
+
+use crate::error::exit;
+
+/// Why something could not be done with data packages.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PackageError {
+    #[error("{hash} is ambiguous, give more digits: {candidates}")]
+    Ambiguous { hash: String, candidates: String },
+    #[error("{} cannot become a data package", path.display())]
+    Build { path: PathBuf, source: BuildError },
+    #[error("the content that came is not {hash}: it was damaged on the way, or at the server")]
+    Damaged { hash: String },
+    #[error("{}: there is a file already; choose another name with --out, or replace it with --force", path.display())]
+    Exists { path: PathBuf },
+    #[error(
+        "a server has the packages, but none answers on {addr}; name its admin address with --admin, or stop it"
+    )]
+    Held { addr: SocketAddr },
+    #[error(
+        "`{0}` is no hash; give at least 6 of its 64 hexadecimal digits, as `tinycot package list` shows them"
+    )]
+    Hash(String),
+    #[error("the connection to {addr} was lost")]
+    Lost { addr: SocketAddr, source: io::Error },
+    #[error(
+        "sending needs a running server, and none answers on {addr}; start one with `tinycot serve`, or name its admin address with --admin"
+    )]
+    NeedsServer { addr: SocketAddr },
+    #[error("there is no data directory {}; name it with --data-dir, or a running server with --admin", dir.display())]
+    NoDataDir { dir: PathBuf },
+    #[error("there is no package {0}; `tinycot package list` shows what there is")]
+    NoPackage(String),
+    #[error(
+        "no server answers on {addr}; start one with `tinycot serve`, or leave --admin out to work on the data directory"
+    )]
+    NoServer { addr: SocketAddr, source: io::Error },
+    #[error(
+        "{}: the token of the server cannot be read; name the server's data directory with --data-dir, or the file with --token-file",
+        path.display()
+    )]
+    NoToken { path: PathBuf, source: io::Error },
+    #[error("{failed} of {total} packages were not written")]
+    Partial { failed: usize, total: usize },
+    #[error("the server on {addr} refuses: {why}")]
+    Refused { addr: SocketAddr, status: u16, why: String },
+    #[error("cannot {doing} {}", dir.display())]
+    Store { doing: &'static str, dir: PathBuf, source: StoreError },
+    #[error(
+        "the server on {addr} does not take the token in {}; name that server's data directory with --data-dir, or the file with --token-file",
+        path.display()
+    )]
+    Token { addr: SocketAddr, path: PathBuf },
+    #[error("{} cannot be read", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{addr} answers, but not as a TinyCoT of this version: {why}")]
+    Version { addr: SocketAddr, why: String },
+    #[error("{} cannot be written", path.display())]
+    Unwritable { path: PathBuf, source: io::Error },
+}
+
+impl PackageError {
+    /// The code to exit with.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Ambiguous { .. } | Self::Hash(_) => exit::USAGE,
+            Self::Held { .. } | Self::NeedsServer { .. } | Self::NoServer { .. } => {
+                exit::UNAVAILABLE
+            }
+            Self::Build { .. }
+            | Self::Exists { .. }
+            | Self::NoDataDir { .. }
+            | Self::NoToken { .. }
+            | Self::Partial { .. }
+            | Self::Store { .. }
+            | Self::Unreadable { .. }
+            | Self::Unwritable { .. } => exit::IO,
+            Self::Damaged { .. }
+            | Self::Lost { .. }
+            | Self::NoPackage(_)
+            | Self::Refused { .. }
+            | Self::Token { .. }
+            | Self::Version { .. } => exit::OTHER,
+        }
+    }
+}

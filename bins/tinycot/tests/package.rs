@@ -1,0 +1,416 @@
+//! `tinycot package`, on a data directory and with a server that is a stub.
+
+#![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
+
+#[path = "package/stub.rs"]
+mod stub;
+mod support;
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use data_package::{Limits, inspect};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use store::packages::{PackagesConfig, SqlitePackages};
+use stub::{Misbehaviour, Stub, sha256};
+use support::{run, stderr, stdout, tinycot};
+use tempfile::TempDir;
+
+/// A data directory without a server, and files to work with.
+struct World {
+    dir: TempDir,
+    /// Where nobody listens, or a stub does.
+    admin: String,
+}
+
+impl World {
+    fn new() -> Self {
+        let world = Self { dir: TempDir::new().unwrap(), admin: nobody() };
+        fs::create_dir(world.path("data")).unwrap();
+        world
+    }
+
+    /// With a server that has the data directory.
+    fn with(stub: &Stub) -> Self {
+        let mut world = Self::new();
+        world.admin = stub.addr.to_string();
+        world.file("data/admin.token", "5eCret\n");
+        world
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = tinycot();
+        command.arg("package").args(args).current_dir(self.dir.path());
+        command.env("TINYCOT_DATA_DIR", "data").env("TINYCOT_ADMIN_LISTEN", &self.admin);
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// What a command prints that has to succeed.
+    fn printed(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+        stdout(&output)
+    }
+
+    /// A command that has to fail with this code, and this on standard error.
+    fn fails(&self, args: &[&str], code: i32, why: &str) {
+        let output = self.run(args);
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {text}");
+        assert!(text.contains(why), "{args:?}: {why}\n{text}");
+    }
+
+    /// Adds something, and gives its hash.
+    fn add(&self, args: &[&str]) -> String {
+        let printed = self.printed(&[&["add"], args].concat());
+        let hash = printed.split(' ').next().unwrap().to_owned();
+        assert_eq!(hash.len(), 64, "{printed}");
+        hash
+    }
+
+    fn names(&self, dir: &str) -> Vec<String> {
+        let name =
+            |item: std::io::Result<fs::DirEntry>| item.unwrap().file_name().into_string().unwrap();
+        let mut names: Vec<_> = fs::read_dir(self.path(dir)).unwrap().map(name).collect();
+        names.sort();
+        names
+    }
+}
+
+/// An address of this machine where nobody listens.
+fn nobody() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+/// The same with a data directory and with a server.
+fn everywhere(test: impl Fn(&World)) {
+    test(&World::new());
+    let stub = Stub::start();
+    test(&World::with(&stub));
+    assert!(!World::with(&stub).path("data/packages").exists());
+}
+
+#[test]
+fn a_folder_is_added_listed_shown_fetched_and_removed() {
+    everywhere(|world| {
+        world.file("recon/maps/north.kml", "<kml/>");
+        world.file("recon/notes.txt", "two vehicles");
+        let hash = world.add(&["recon", "--team", "Cyan", "--team", "Red", "--keyword", "bridge"]);
+        assert_eq!(world.add(&["recon/"]), hash, "the same folder is the same package");
+
+        let list = world.printed(&["list"]);
+        let lines: Vec<_> = list.lines().collect();
+        assert!(lines[0].starts_with("HASH          NAME       "), "{list}");
+        assert!(lines[1].starts_with(&format!("{}  recon.zip  ", &hash[..12])), "{list}");
+        assert!(lines.last().unwrap().starts_with("1 package, "), "{list}");
+
+        let shown = world.printed(&["show", &hash[..6].to_uppercase()]);
+        for line in [
+            &format!("  hash             {hash}"),
+            "  name             recon.zip",
+            "  tool             public",
+            "  expires          never",
+            "  onReceiveImport  true",
+            "3 entries, ",
+            "         6 B  maps/north.kml",
+        ] {
+            assert!(shown.lines().any(|found| found.starts_with(line)), "{line}\n{shown}");
+        }
+        assert!(!shown.contains("warning"), "{shown}");
+
+        world.printed(&["get", &hash[..10]]);
+        let bytes = fs::read(world.path("recon.zip")).unwrap();
+        assert_eq!(sha256(&bytes), hash);
+        let found =
+            inspect(File::open(world.path("recon.zip")).unwrap(), &Limits::default()).unwrap();
+        assert_eq!(found.manifest.unwrap().name(), Some("recon"));
+        world.fails(&["get", &hash], 74, "recon.zip: there is a file already");
+        world.file("recon.zip", "old");
+        world.printed(&["get", &hash, "--force"]);
+        assert_eq!(fs::read(world.path("recon.zip")).unwrap(), bytes);
+        world.printed(&["get", &hash, "--out", "recon"]);
+        assert_eq!(fs::read(world.path("recon/recon.zip")).unwrap(), bytes);
+
+        // A data package is taken as it is.
+        assert_eq!(world.add(&["recon.zip", "--name", "Again"]), hash);
+        assert!(world.printed(&["list"]).contains("  Again.zip  "));
+
+        let removed = world.printed(&["rm", &hash[..8]]);
+        assert_eq!(removed, format!("{} Again.zip is removed\n", &hash[..12]));
+        world.fails(&["rm", &hash[..8]], 1, "there is no package");
+        assert_eq!(world.printed(&["list"]).lines().last(), Some("0 packages, 0 B"));
+    });
+}
+
+#[test]
+fn a_file_becomes_a_package_with_its_description() {
+    everywhere(|world| {
+        world.file("plan.pdf", "%PDF");
+        let args = ["plan.pdf", "--tool", "private", "--expires", "7d", "--keyword", "plan"];
+        let hash = world.add(&[&args[..], &["--name", "Night & day"]].concat());
+        let json = world.printed(&["list", "--json", "--name", "NIGHT"]);
+        let rows: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let row = &rows[0];
+        assert_eq!(row["hash"], hash);
+        assert_eq!(row["name"], "Night & day.zip");
+        assert_eq!(row["tool"], "private");
+        assert_eq!(row["keywords"], serde_json::json!(["missionpackage", "plan"]));
+        let seconds = row["expiration"].as_i64().unwrap() - now_seconds();
+        assert!((604_000..=604_800).contains(&seconds), "{seconds}");
+        assert_eq!(world.printed(&["list", "--json", "--name", "day%"]), "[]\n");
+
+        world.file("flat.zip", "PK: not looked into");
+        let hash = world.add(&["flat.zip", "--as-is"]);
+        assert_eq!(hash, sha256(b"PK: not looked into"));
+        assert!(world.printed(&["show", &hash]).contains("no zip archive"));
+    });
+}
+
+#[test]
+fn what_cannot_be_added_is_told() {
+    everywhere(|world| {
+        world.fails(&["add", "nowhere"], 74, "nowhere cannot be read");
+        fs::create_dir_all(world.path("empty")).unwrap();
+        world.fails(&["add", "empty"], 74, "cause: there are no files to put into it");
+        world.file("bad/MANIFEST/manifest.xml", "<x/>");
+        world.file("bad/a", "1");
+        world.fails(&["add", "bad"], 74, "it is no `MissionPackageManifest`");
+        world.fails(&["add", "bad/a", "--team", "A,B"], 64, "without commas");
+        world.fails(&["add", "bad/a", "--expires", "soon"], 64, "give a time such as");
+        world.fails(&["show", "12345"], 64, "`12345` is no hash");
+        world.fails(&["rm", "../../etc"], 64, "is no hash");
+        world.fails(&["get", "abcdef"], 1, "there is no package abcdef");
+    });
+}
+
+#[test]
+fn export_writes_each_package_once_under_a_safe_name() {
+    everywhere(|world| {
+        let mut hashes = Vec::new();
+        for (content, name) in [("1", "a"), ("2", "A"), ("3", "../../up"), ("4", "con")] {
+            let file = world.file(&format!("files/{content}"), content);
+            hashes.push(world.add(&[&file, "--name", name]));
+        }
+        let printed = world.printed(&["export", "out/all"]);
+        assert_eq!(printed, "4 packages written to out/all, 0 were there\n");
+        let mut expected = vec![
+            format!("A-{}.zip", &hashes[1][..8]),
+            format!("a-{}.zip", &hashes[0][..8]),
+            "_._.._up.zip".to_owned(),
+            "_con.zip".to_owned(),
+        ];
+        expected.sort();
+        assert_eq!(world.names("out/all"), expected);
+        assert_eq!(sha256(&fs::read(world.path("out/all/_con.zip")).unwrap()), hashes[3]);
+
+        let printed = world.printed(&["export", "out/all"]);
+        assert_eq!(printed, "0 packages written to out/all, 4 were there\n");
+        fs::write(world.path("out/all/_con.zip"), "mine").unwrap();
+        world.fails(&["export", "out/all"], 74, "1 of 4 packages were not written");
+        assert_eq!(fs::read(world.path("out/all/_con.zip")).unwrap(), b"mine");
+        world.printed(&["export", "out/all", "--force"]);
+        assert_eq!(world.names("out/all"), expected);
+    });
+}
+
+#[test]
+fn a_beginning_of_two_hashes_is_ambiguous() {
+    let stub = Stub::start();
+    let world = World::with(&stub);
+    stub.insert("one.zip", &format!("abcdef0{}", "1".repeat(57)), b"");
+    stub.insert("two.zip", &format!("abcdef0{}", "2".repeat(57)), b"");
+    world.fails(&["rm", "abcdef"], 64, "abcdef022222 (two.zip), abcdef011111 (one.zip)");
+    world.fails(&["rm", "abcdef01", "abcdef"], 64, "ambiguous");
+    assert_eq!(world.printed(&["list"]).lines().last(), Some("2 packages, 0 B"));
+    world.printed(&["rm", "abcdef01", "abcdef02"]);
+}
+
+#[test]
+fn a_long_list_is_read_to_its_end() {
+    let stub = Stub::start();
+    let world = World::with(&stub);
+    for i in 0..2345 {
+        stub.insert("x.zip", &format!("{i:064x}"), b"");
+    }
+    assert_eq!(world.printed(&["list"]).lines().last(), Some("2345 packages, 0 B"));
+}
+
+#[test]
+fn push_sends_a_package_or_a_file() {
+    let stub = Stub::start();
+    let world = World::with(&stub);
+    world.file("map.kml", "<kml/>");
+    let printed = world.printed(&["push", "map.kml", "--to", "HAWK", "--to", "EAGLE 1"]);
+    let lines: Vec<_> = printed.lines().collect();
+    let hash = &lines[0][..64];
+    assert_eq!(lines[1..], ["sent to HAWK", "EAGLE 1 is away, and gets it on their return"]);
+    let json: serde_json::Value =
+        serde_json::from_str(&world.printed(&["list", "--json"])).unwrap();
+    assert_eq!(json[0]["tool"], "private");
+    assert_eq!(world.printed(&["push", &hash[..7], "--to", "HAWK"]), "sent to HAWK\n");
+    assert_eq!(
+        stub.pushed(),
+        [
+            (hash.to_owned(), "HAWK".to_owned()),
+            (hash.to_owned(), "EAGLE 1".to_owned()),
+            (hash.to_owned(), "HAWK".to_owned())
+        ]
+    );
+    world.fails(&["push", hash, "--to", "NOBODY"], 1, "nobody is called NOBODY (status 404)");
+    world.fails(&["push", hash], 64, "--to <CALLSIGN>");
+
+    let alone = World::new();
+    alone.file("map.kml", "<kml/>");
+    alone.fails(&["push", "map.kml", "--to", "HAWK"], 69, "sending needs a running server");
+    assert_eq!(alone.printed(&["list"]).lines().last(), Some("0 packages, 0 B"));
+}
+
+#[test]
+fn who_cannot_be_asked_is_named() {
+    let stub = Stub::start();
+    let world = World::with(&stub);
+    world.file("data/admin.token", "wrong");
+    let admin = world.admin.as_str();
+    world.fails(&["list", "--admin", admin], 1, "does not take the token in data/admin.token");
+    world.fails(&["list", "--token-file", "nowhere"], 74, "nowhere: the token of the server");
+    let right = world.file("right", "5eCret");
+    world.printed(&["list", "--token-file", &right]);
+    let gone = nobody();
+    world.fails(&["list", "--admin", &gone], 69, &format!("no server answers on {gone}"));
+    world.fails(&["list", "--data-dir", "no"], 74, "there is no data directory no;");
+
+    // Somebody else's server: the directory is free, so it is used.
+    world.file("a", "1");
+    let hash = world.add(&["a"]);
+    assert!(world.path("data/packages").exists());
+    // And once it is not, it is told why not.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let dir = world.path("data/packages");
+    let held = runtime.block_on(SqlitePackages::open(dir, PackagesConfig::default())).unwrap();
+    world.fails(&["show", &hash], 1, "does not take the token in data/admin.token");
+    let unseen = |variable: &str| {
+        let mut command = world.command(&["show", &hash]);
+        command.env("TINYCOT_ADMIN_LISTEN", variable);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(69), "{}", stderr(&output));
+        assert!(stderr(&output).contains("a server has the packages, but none answers on"));
+    };
+    unseen(&gone);
+    unseen("off");
+    fs::remove_file(world.path("data/admin.token")).unwrap();
+    world.fails(&["show", &hash], 74, "data/admin.token: the token of the server cannot be read");
+    drop(held);
+    world.printed(&["show", &hash]);
+}
+
+#[test]
+fn a_server_that_misbehaves_leaves_nothing_behind() {
+    let stub = Stub::start();
+    let world = World::with(&stub);
+    let big = vec![7; 3_000_000];
+    world.file("big", &big);
+    let hash = world.add(&["big", "--as-is"]);
+
+    stub.misbehave(Misbehaviour::RefuseEarly);
+    world.fails(&["add", "big", "--as-is"], 1, "the content has more than 5 bytes (status 413)");
+    stub.misbehave(Misbehaviour::CutContent);
+    world.fails(&["get", &hash, "--out", "x"], 1, "the connection to");
+    stub.misbehave(Misbehaviour::FlipContent);
+    world.fails(&["get", &hash, "--out", "x"], 1, "the content that came is not");
+    world.fails(&["export", "out"], 74, "1 of 1 packages were not written");
+    assert_eq!(world.names("out"), Vec::<String>::new());
+    stub.misbehave(Misbehaviour::SpeakNonsense);
+    let list = ["list", "--admin", &world.admin];
+    world.fails(&list, 1, "answers, but not as a TinyCoT of this version");
+    assert_eq!(world.names("."), ["big", "data", "out"]);
+
+    stub.misbehave(Misbehaviour::NoRanges);
+    world.printed(&["show", &hash]);
+    stub.misbehave(Misbehaviour::None);
+    world.printed(&["get", &hash, "--out", "x"]);
+    assert_eq!(fs::read(world.path("x")).unwrap(), big);
+}
+
+#[test]
+fn a_look_into_a_large_package_fetches_little() {
+    let stub = Stub::start();
+    let world = World::with(&stub);
+    // Stored as it is, by its ending.
+    world.file("large/a.png", vec![7; 4_000_000]);
+    world.file("large/b.txt", "small");
+    let hash = world.add(&["large"]);
+    let before = stub.sent_bytes();
+    let shown = world.printed(&["show", &hash]);
+    assert!(shown.contains("4.0 MB  a.png") && shown.contains("uid "), "{shown}");
+    let sent = stub.sent_bytes() - before;
+    assert!(sent < 600_000, "{sent} bytes were fetched");
+}
+
+/// Runs a command with its output on a terminal, and gives all that reached it.
+fn on_terminal(mut command: Command) -> String {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let terminal = || File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let mut child = command.stdout(terminal()).stderr(terminal()).spawn().unwrap();
+    drop(command);
+    // A terminal has no end: reading fails once nobody has it open.
+    let mut shown = Vec::new();
+    let _ = File::from(master).read_to_end(&mut shown);
+    child.wait().unwrap();
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+#[test]
+fn a_terminal_has_a_bar_and_nothing_acts_on_it() {
+    let stub = Stub::start();
+    let world = World::with(&stub);
+    world.file("big", vec![7; 3_000_000]);
+    let shown = on_terminal(world.command(&["add", "big", "--as-is"]));
+    assert!(shown.contains("uploading big") && shown.contains("/2.86 MiB"), "{shown}");
+    let shown =
+        on_terminal(world.command(&["get", &sha256(&vec![7; 3_000_000])[..9], "--out", "x"]));
+    assert!(shown.contains("fetching big"), "{shown}");
+
+    stub.insert("a\u{1b}]0;x\u{7}b\u{202e}.zip", &"ef".repeat(32), b"PK");
+    for args in [vec!["list"], vec!["list", "--json"], vec!["show", "efefef"], vec!["rm", "efefef"]]
+    {
+        let shown = on_terminal(world.command(&args));
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{args:?}: {shown:?}");
+    }
+}
+
+#[test]
+fn help_has_examples() {
+    let help = stdout(&run(&["package", "--help"]));
+    assert!(help.contains("tinycot package list") && help.contains("admin.token"), "{help}");
+    assert!(stdout(&run(&["--help"])).contains("tinycot package add recon/ --team Cyan"));
+    let mut child = tinycot().args(["package"]).output().unwrap();
+    assert_eq!(child.status.code(), Some(64));
+    child.stdout.flush().unwrap();
+}
+
+#[expect(clippy::disallowed_methods, reason = "an expiration is relative to the clock")]
+fn now_seconds() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    since.as_secs() as i64
+}
