@@ -23,6 +23,8 @@ pub(crate) struct Leftovers {
 impl Leftovers {
     pub(crate) fn look(data: &Path) -> Self {
         let mut left = Self::default();
+        // An upload that broke off.
+        left.unfinished += files(&data.join("packages/tmp")).len() as u64;
         for path in files(&data.join("state")).into_iter().chain(files(&data.join("dump"))) {
             let name = path.to_string_lossy();
             left.unfinished += u64::from(name.ends_with(".tmp"));

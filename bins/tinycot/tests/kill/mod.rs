@@ -7,7 +7,8 @@
 //! Scripted clients report positions, put, move and delete markers, raise and cancel alerts, write to
 //! those who are here and those who are away, leave and return. One more watches. Whatever it saw
 //! long enough before an end is acknowledged: it has to be there after the next start, and what
-//! was seen to go has to stay away.
+//! was seen to go has to stay away. Others upload, change and remove data packages over HTTP;
+//! there, an answer acknowledges.
 
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failure here fails the test")]
@@ -15,9 +16,11 @@
 
 mod disk;
 mod event;
+mod http;
 mod model;
 pub(crate) mod mount;
 mod naive;
+mod packages;
 mod player;
 mod probe;
 mod process;

@@ -68,6 +68,10 @@ pub(crate) enum Fault {
     Repeated,
     /// Something came in the wrong order, or to the wrong one, or was never sent.
     Wrong,
+    /// A data package without its content.
+    NoContent,
+    /// A data package that is not what was uploaded.
+    Torn,
     /// The server did not start, or set something aside.
     Unreadable,
 }

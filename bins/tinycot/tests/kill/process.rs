@@ -18,6 +18,8 @@ pub(crate) struct Process {
     pub(crate) cot: SocketAddr,
     /// `None` when it has none.
     pub(crate) admin: Option<SocketAddr>,
+    /// Where data packages are; `None` when it has no such listener.
+    pub(crate) http: Option<SocketAddr>,
     /// Time from the call that started it to its word that it is ready.
     pub(crate) ready_in: Duration,
     /// Kept so that the server never writes into nothing.
@@ -32,13 +34,15 @@ impl Process {
         let begin = now();
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (mut cot, mut admin, mut is_ready) = (None, None, false);
+        let (mut cot, mut admin, mut http, mut is_ready) = (None, None, None, false);
         for line in &mut lines {
             let Ok(line) = line else { break };
             if let Some(addr) = line.strip_prefix("listening cot ") {
                 cot = addr.parse().ok();
             } else if let Some(addr) = line.strip_prefix("listening admin ") {
                 admin = addr.parse().ok();
+            } else if let Some(addr) = line.strip_prefix("listening http ") {
+                http = addr.parse().ok();
             } else if line.starts_with("ready") {
                 is_ready = true;
                 break;
@@ -46,7 +50,7 @@ impl Process {
         }
         let ready_in = now().duration_since(begin);
         match cot.filter(|_| is_ready) {
-            Some(cot) => Ok(Self { child, cot, admin, ready_in, _lines: lines }),
+            Some(cot) => Ok(Self { child, cot, admin, http, ready_in, _lines: lines }),
             None => {
                 // It may have ended by itself.
                 let _ = child.kill();

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::model::{Fault, Violation};
+use super::packages::Counts;
 
 /// Counts of one world, or of several.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,8 @@ pub(crate) struct Tally {
     pub(crate) torn: u64,
     /// Unfinished files found before starts.
     pub(crate) swept: u64,
+    /// Of data packages.
+    pub(crate) packages: Counts,
     /// Time to each start behind an end.
     pub(crate) recovered_in: Vec<Duration>,
     /// By the interval in which changes are made durable, in milliseconds: the longest time before
@@ -38,6 +41,7 @@ impl Tally {
         self.dumped += other.dumped;
         self.torn += other.torn;
         self.swept += other.swept;
+        self.packages.add(other.packages);
         self.recovered_in.extend(other.recovered_in);
         for (sync_ms, loss) in other.longest_loss {
             let longest = self.longest_loss.entry(sync_ms).or_default();
@@ -62,6 +66,11 @@ impl fmt::Display for Tally {
         writeln!(f, "repeated or misplaced   {}", of(Fault::Repeated) + of(Fault::Wrong))?;
         writeln!(f, "unreadable              {}", of(Fault::Unreadable))?;
         writeln!(f, "events in dumps         {}", self.dumped)?;
+        let Counts { acknowledged, uploads, removals, compared } = self.packages;
+        writeln!(f, "packages                {acknowledged} answers, to {uploads} uploads")?;
+        writeln!(f, "                        and {removals} removals; {compared} compared")?;
+        writeln!(f, "packages torn           {}", of(Fault::Torn))?;
+        writeln!(f, "packages of no content  {}", of(Fault::NoContent))?;
         writeln!(f, "torn tails cut          {}", self.torn)?;
         writeln!(f, "unfinished files swept  {}", self.swept)?;
         for (sync_ms, loss) in &self.longest_loss {

@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use super::disk::{self, Leftovers};
 use super::event::{self, Got, Stamp, name};
 use super::model::{Effect, End, Fault, Model, Shown};
+use super::packages::Packages;
 use super::player::Player;
 use super::probe::Probe;
 use super::process::Process;
@@ -91,6 +92,7 @@ pub(crate) struct World {
     probe: Probe,
     model: Model,
     players: Vec<Player>,
+    packages: Packages,
     server: Option<Process>,
     /// The last end.
     end: Option<End>,
@@ -119,6 +121,7 @@ impl World {
             probe,
             model: Model::new(PLAYERS),
             players: (0..PLAYERS).map(|_| Player::default()).collect(),
+            packages: Packages::new(seed),
             server: None,
             end: None,
             newest: [0; PLAYERS],
@@ -164,6 +167,8 @@ impl World {
 
     fn done(mut self) -> Tally {
         self.server = None;
+        self.packages.stop();
+        self.tally.packages = self.packages.counts;
         self.tally.acknowledged = self.model.acknowledged;
         let loss = (self.plan.sync.as_millis(), self.model.longest_loss);
         self.tally.longest_loss = [loss].into();
@@ -183,7 +188,7 @@ impl World {
         if self.end.is_some() {
             self.tally.recovered_in.push(server.ready_in);
         }
-        let addr = server.cot;
+        let (addr, http) = (server.cot, server.http);
         if server.admin.is_some() {
             let (status, body) = server.get("/ready");
             if status != 200 || !body.contains("\"status\":\"ready\"") {
@@ -194,6 +199,9 @@ impl World {
         let left = Leftovers::look(&self.dir);
         if left.damaged > 0 {
             self.model.fault(Fault::Unreadable, "files were set aside as damaged".to_owned());
+        }
+        if let Some(http) = http {
+            self.model.violations.extend(self.packages.check(http));
         }
         self.check(addr);
     }
@@ -264,6 +272,9 @@ impl World {
     }
 
     fn work(&mut self, time: Duration) {
+        if let Some(http) = self.server.as_ref().and_then(|server| server.http) {
+            self.packages.work(http);
+        }
         let until = now() + time;
         while now() < until {
             for _ in 0..self.rng.below(4) {
@@ -356,6 +367,7 @@ impl World {
         let Some(mut server) = self.server.take() else { return };
         let at = end(&mut server);
         drop(server);
+        self.packages.stop();
         let slack = MARGIN + WRITES * self.slowest(at);
         self.tally.slack.push(slack);
         let before = |time: Duration| at.checked_sub(time + slack).unwrap_or(at);
@@ -370,6 +382,7 @@ impl World {
     /// Has the server stop, which loses nothing.
     fn stop(&mut self) {
         let Some(mut server) = self.server.take() else { return };
+        self.packages.stop();
         self.look(None);
         let at = now();
         server.signal(Signal::TERM);
