@@ -38,8 +38,8 @@ pub use memory::MemoryPackages;
 pub use package::DataPackage;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{
-    PackageContent, PackageHealth, PackageStats, PackagesReport, ScrubBudget, ScrubReport,
-    SqlitePackages, UploadFailures,
+    BackupReport, PackageContent, PackageHealth, PackageStats, PackagesReport, ScrubBudget,
+    ScrubReport, SqlitePackages, UploadFailures,
 };
 pub use upload::{
     MAX_GROUPS, MAX_KEYWORD_BYTES, MAX_KEYWORDS, MAX_TEXT_BYTES, PackageChange, Upload,

@@ -1,5 +1,6 @@
 //! Packages in files, and what is known of them in SQLite.
 
+mod backup;
 mod ballast;
 mod blobs;
 mod content;
@@ -24,6 +25,7 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use tokio::io::AsyncRead;
 use tokio::sync::{Mutex, Semaphore, watch};
 
+pub use backup::BackupReport;
 pub use content::PackageContent;
 pub use reconcile::PackagesReport;
 pub use scrub::{ScrubBudget, ScrubReport};
@@ -218,6 +220,26 @@ impl SqlitePackages {
     /// A dropped future forgets at most the last 64 contents that were good.
     pub async fn scrub(&self, budget: ScrubBudget) -> Result<ScrubReport, StoreError> {
         scrub::scrub(&self.inner, budget).await
+    }
+
+    /// Makes a copy of everything in a new directory, while work goes on: what there was at one
+    /// moment. It can be opened as a store, and is as durable as the store when this returns.
+    ///
+    /// On the same file system contents are not copied but linked, so it takes next to no space and
+    /// time, but a disk that fails takes both; elsewhere they are copied and verified. Contents that
+    /// are removed meanwhile take their space until the copy is made.
+    ///
+    /// # Errors
+    ///
+    /// When there is something under this name, or under this name with `.partial` at its end, which
+    /// it has while it is made; [`StoreError::Full`]; when the disk or the database cannot be read
+    /// or written. Nothing is left then.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future leaves nothing.
+    pub async fn backup(&self, to: impl AsRef<Path>) -> Result<BackupReport, StoreError> {
+        backup::backup(&self.inner, to.as_ref()).await
     }
 
     /// Does for ever what is to be done from time to time: removes what has expired and re-reads

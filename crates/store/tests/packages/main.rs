@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "figures are for who runs this")]
 
+mod backup;
 mod contract;
 mod cuts;
 mod database;

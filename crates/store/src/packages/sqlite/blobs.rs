@@ -1,10 +1,10 @@
 //! Contents in files named by their BLAKE3.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::space;
 use crate::StoreError;
@@ -16,6 +16,21 @@ pub(super) struct Blobs {
     dir: PathBuf,
     /// Temporary files so far; each has a number of its own.
     temporaries: AtomicU64,
+    held: Mutex<Held>,
+}
+
+/// What is not removed yet.
+#[derive(Default)]
+struct Held {
+    /// Those who want that nothing is removed.
+    holders: usize,
+    /// Contents that are to be removed when there are none.
+    removed: BTreeSet<[u8; 32]>,
+}
+
+/// As long as this is there, contents that are removed stay where they are.
+pub(super) struct Hold {
+    blobs: Arc<Blobs>,
 }
 
 /// A temporary file, removed when it is dropped before it got its name.
@@ -31,7 +46,7 @@ impl Blobs {
             let path = dir.join(name);
             fs.create_dir(&path).map_err(StoreError::io("cannot create", &path))?;
         }
-        Ok(Self { fs, dir: dir.to_owned(), temporaries: AtomicU64::new(0) })
+        Ok(Self { fs, dir: dir.to_owned(), temporaries: AtomicU64::new(0), held: Mutex::default() })
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -85,13 +100,14 @@ impl Blobs {
         let dir = self.fan_out(checksum);
         self.fs.create_dir(&dir).map_err(|error| self.failed("cannot create", &dir, error))?;
         let path = self.path(checksum);
+        self.held().removed.remove(checksum.as_bytes());
         let from = temporary.path().to_owned();
         let mut renamed = self.fs.rename(&from, &path);
         if matches!(&renamed, Err(error) if error.kind() == io::ErrorKind::AlreadyExists) {
             if is_known {
                 self.set_aside(checksum)?;
             } else {
-                self.remove(checksum);
+                self.remove_file(&path);
             }
             renamed = self.fs.rename(&from, &path);
         }
@@ -140,9 +156,35 @@ impl Blobs {
         self.fs.open(&self.path(checksum))
     }
 
-    /// Removes a content; when that fails, the next start tries again.
+    /// Removes a content, when nobody holds it any more; when that fails, the next start tries again.
     pub(super) fn remove(&self, checksum: &blake3::Hash) {
-        self.remove_file(&self.path(checksum));
+        let mut held = self.held();
+        if held.holders > 0 {
+            held.removed.insert(*checksum.as_bytes());
+        } else {
+            self.remove_file(&self.path(checksum));
+        }
+    }
+
+    /// Lets contents that are removed stay for a while.
+    pub(super) fn hold(self: &Arc<Self>) -> Hold {
+        self.held().holders += 1;
+        Hold { blobs: Arc::clone(self) }
+    }
+
+    /// Removes what was held. Nothing gets its name meanwhile, so nothing new is removed.
+    fn release(&self) {
+        let mut held = self.held();
+        held.holders -= 1;
+        if held.holders == 0 {
+            for checksum in std::mem::take(&mut held.removed) {
+                self.remove_file(&self.path(&blake3::Hash::from_bytes(checksum)));
+            }
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves a content to the damaged ones; it is no error when there is none.
@@ -179,6 +221,22 @@ impl Blobs {
                 tracing::warn!(path = %path.display(), %error, "cannot remove a file");
             }
             _ => {}
+        }
+    }
+}
+
+impl Hold {
+    pub(super) fn blobs(&self) -> &Arc<Blobs> {
+        &self.blobs
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let blobs = Arc::clone(&self.blobs);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || blobs.release())),
+            Err(_) => blobs.release(),
         }
     }
 }

@@ -67,6 +67,11 @@ pub(super) async fn open(dir: &Path) -> Result<(SqliteConnection, PackagesReport
     Ok((connection, report))
 }
 
+/// A connection that reads, for something that takes long.
+pub(super) async fn reader(dir: &Path) -> Result<SqliteConnection, Error> {
+    SqliteConnection::connect_with(&options(&file(dir)).read_only(true)).await
+}
+
 /// Connections that read.
 pub(super) fn readers(dir: &Path) -> SqlitePool {
     SqlitePoolOptions::new()

@@ -187,7 +187,7 @@ pub(super) fn is_good(blobs: &Blobs, checksum: &blake3::Hash) -> Result<bool, St
 }
 
 /// Reads until a buffer is full or the file ends.
-fn read_full(file: &mut impl Read, buf: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_full(file: &mut impl Read, buf: &mut [u8]) -> io::Result<usize> {
     let mut len = 0;
     while let Some(rest) = buf.get_mut(len..).filter(|rest| !rest.is_empty()) {
         match file.read(rest) {
