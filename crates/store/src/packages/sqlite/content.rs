@@ -1,38 +1,111 @@
 //! Contents that are read.
 
 use std::fs::File;
-use std::io::{self, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
+use tokio::task::{self, JoinHandle, coop};
 
-use super::detached::blocking;
+use super::detached::{blocking, ended};
 use super::rows::ContentRow;
 use super::{Inner, search};
 use crate::StoreError;
 use crate::packages::{ContentHash, DataPackage, Viewer};
 
-/// Bytes that are read ahead at most.
-const BUFFER_BYTES: usize = 256 << 10;
+/// Bytes that are read at a time at most.
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// The content of a package. It stays readable when the package is removed meanwhile.
+///
+/// What the system has in memory is read at once, and 256 KiB at a time from the disk where threads
+/// may wait for it. It takes that much memory while it is read from the disk, however little is
+/// asked for at a time, and nothing otherwise.
 #[derive(Debug)]
 pub struct PackageContent {
-    file: tokio::fs::File,
+    file: Arc<File>,
     size: u64,
+    /// Where what is given next is.
+    at: u64,
+    ahead: Ahead,
+    /// Whether the system can say that it would have to wait.
+    may_ask: bool,
+}
+
+/// What was read from the disk and not given yet.
+#[derive(Debug)]
+enum Ahead {
+    /// The rest of a chunk, from `given` on.
+    Read { chunk: Vec<u8>, given: usize },
+    /// The chunk at `from` is being read.
+    Reading { from: u64, reading: JoinHandle<io::Result<Vec<u8>>> },
+}
+
+impl Ahead {
+    const NOTHING: Self = Self::Read { chunk: Vec::new(), given: 0 };
 }
 
 impl PackageContent {
+    fn new(file: File, size: u64) -> Self {
+        Self { file: Arc::new(file), size, at: 0, ahead: Ahead::NOTHING, may_ask: true }
+    }
+
     /// Bytes.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The file, for who reads on threads of their own. It is at the start if nothing was read.
+    /// The file, for who reads on threads of their own. It is where the next byte would have been
+    /// read from here, or at its end.
     pub async fn into_std(self) -> File {
-        self.file.into_std().await
+        let Self { file, size, at, ahead, .. } = self;
+        if let Ahead::Reading { reading, .. } = ahead {
+            // What it read is read again.
+            drop(reading.await);
+        }
+        let mut file = Arc::into_inner(file).expect("no thread reads it any more");
+        file.seek(SeekFrom::Start(at.min(size))).expect("a file can be sought within");
+        file
+    }
+
+    /// Bytes that are still to be given, and not more than a chunk.
+    fn left(&self) -> usize {
+        let left = self.size.saturating_sub(self.at);
+        usize::try_from(left).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES))
+    }
+
+    /// Gives what the system has in memory; says whether there was any.
+    fn give_at_once(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let len = self.left().min(buf.remaining());
+        let read = match read_at_once(&self.file, buf.initialize_unfilled_to(len), self.at) {
+            Ok(read) => read,
+            Err(error) => {
+                // Other errors are told by reading where threads may wait.
+                self.may_ask = error.kind() == io::ErrorKind::WouldBlock;
+                0
+            }
+        };
+        buf.advance(read);
+        self.at += read as u64;
+        read > 0
+    }
+
+    /// Begins to read the next chunk.
+    fn read_ahead(&mut self, mut chunk: Vec<u8>) {
+        let (file, from, len) = (Arc::clone(&self.file), self.at, self.left());
+        let reading = task::spawn_blocking(move || {
+            chunk.resize(len, 0);
+            let len = read_at(&file, &mut chunk, from)?;
+            chunk.truncate(len);
+            match len {
+                // It was as long as it should be when it was opened.
+                0 => Err(io::ErrorKind::UnexpectedEof.into()),
+                _ => Ok(chunk),
+            }
+        });
+        self.ahead = Ahead::Reading { from, reading };
     }
 }
 
@@ -42,18 +115,93 @@ impl AsyncRead for PackageContent {
         context: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.file).poll_read(context, buf)
+        let content = &mut *self;
+        // Who reads what is in memory does not wait, and should let others have a turn.
+        let budget = ready!(coop::poll_proceed(context));
+        while content.left() > 0 && buf.remaining() > 0 {
+            match &mut content.ahead {
+                Ahead::Read { chunk, given } => {
+                    let rest = chunk.get(*given..).unwrap_or_default();
+                    if rest.is_empty() {
+                        let chunk = std::mem::take(chunk);
+                        if !content.may_ask || !content.give_at_once(buf) {
+                            content.read_ahead(chunk);
+                            continue;
+                        }
+                    } else {
+                        let len = rest.len().min(buf.remaining());
+                        buf.put_slice(rest.get(..len).unwrap_or_default());
+                        *given += len;
+                        content.at += len as u64;
+                    }
+                    break;
+                }
+                Ahead::Reading { from, reading } => {
+                    let is_wanted = *from == content.at;
+                    let read = ready!(Pin::new(reading).poll(context));
+                    content.ahead = Ahead::NOTHING;
+                    let read = read.unwrap_or_else(|error| Err(io::Error::other(ended(error))));
+                    if is_wanted {
+                        content.ahead = Ahead::Read { chunk: read?, given: 0 };
+                    }
+                }
+            }
+        }
+        budget.made_progress();
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncSeek for PackageContent {
     fn start_seek(mut self: Pin<&mut Self>, position: SeekFrom) -> io::Result<()> {
-        Pin::new(&mut self.file).start_seek(position)
+        let at = match position {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => self.size.checked_add_signed(by),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        if let Ahead::Read { chunk, given } = &mut self.ahead {
+            *given = chunk.len();
+        }
+        Ok(())
     }
 
-    fn poll_complete(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<u64>> {
-        Pin::new(&mut self.file).poll_complete(context)
+    fn poll_complete(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        Poll::Ready(Ok(self.at))
     }
+}
+
+/// Reads what can be read without waiting for the disk.
+#[cfg(target_os = "linux")]
+fn read_at_once(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
+    use rustix::io::ReadWriteFlags;
+
+    let buf = &mut [io::IoSliceMut::new(buf)];
+    Ok(rustix::io::preadv2(file, buf, at, ReadWriteFlags::NOWAIT)?)
+}
+
+/// Reads what can be read without waiting for the disk.
+#[cfg(not(target_os = "linux"))]
+fn read_at_once(_file: &File, _buf: &mut [u8], _at: u64) -> io::Result<usize> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Reads a part of a file until the buffer is full or the file ends.
+fn read_at(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
+    let mut len = 0;
+    while let Some(rest) = buf.get_mut(len..).filter(|rest| !rest.is_empty()) {
+        #[cfg(unix)]
+        let read = std::os::unix::fs::FileExt::read_at(file, rest, at + len as u64);
+        #[cfg(windows)]
+        let read = std::os::windows::fs::FileExt::seek_read(file, rest, at + len as u64);
+        match read {
+            Ok(0) => break,
+            Ok(read) => len += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(len)
 }
 
 pub(super) async fn open(
@@ -79,10 +227,8 @@ pub(super) async fn open(
         .await?;
         let size = entry.package.size;
         if let Some((_, file)) = opened.filter(|(len, _)| *len == size) {
-            let mut file = tokio::fs::File::from_std(file);
-            file.set_max_buf_size(BUFFER_BYTES);
             inner.status.count(|stats| stats.downloads_opened += 1);
-            return Ok((entry.package, PackageContent { file, size }));
+            return Ok((entry.package, PackageContent::new(file, size)));
         }
         let content =
             ContentRow { id: entry.content, checksum: entry.checksum, size, is_damaged: false };
@@ -91,4 +237,91 @@ pub(super) async fn open(
         }
     }
     Err(StoreError::Damaged { hash })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncSeekExt};
+
+    use super::*;
+
+    const LEN: usize = 700_001;
+
+    fn bytes() -> Vec<u8> {
+        (0..251_u8).cycle().take(LEN).collect()
+    }
+
+    fn content(may_ask: bool) -> (tempfile::TempDir, PackageContent) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("content");
+        std::fs::write(&path, bytes()).unwrap();
+        let content = PackageContent::new(File::open(&path).unwrap(), LEN as u64);
+        (dir, PackageContent { may_ask, ..content })
+    }
+
+    #[tokio::test]
+    async fn it_is_read_alike_with_and_without_threads() {
+        for may_ask in [true, false] {
+            let (_dir, mut content) = content(may_ask);
+            let mut whole = Vec::new();
+            content.read_to_end(&mut whole).await.unwrap();
+            assert!(whole == bytes(), "{may_ask}");
+            for (at, step) in [(0, 1000), (LEN - 5, 100), (262_143, 2), (400_000, 300_000)] {
+                content.seek(SeekFrom::Start(at as u64)).await.unwrap();
+                let mut part = vec![0; step];
+                let read = content.read(&mut part).await.unwrap();
+                assert!(read > 0 && part[..read] == bytes()[at..at + read], "{may_ask}, {at}");
+            }
+            content.seek(SeekFrom::End(3)).await.unwrap();
+            assert_eq!(content.read(&mut [0; 10]).await.unwrap(), 0);
+            assert!(content.seek(SeekFrom::Current(-700_005)).await.is_err());
+            assert_eq!(content.read(&mut []).await.unwrap(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn little_is_asked_of_threads_at_a_time_and_much_is_read() {
+        let (_dir, mut content) = content(false);
+        let mut hops = 0;
+        for at in 0..LEN {
+            hops += usize::from(matches!(&content.ahead, Ahead::Read { chunk, given }
+                if *given == chunk.len()));
+            assert_eq!(content.read_u8().await.unwrap(), bytes_at(at));
+        }
+        assert_eq!(hops, 3);
+    }
+
+    fn bytes_at(at: usize) -> u8 {
+        u8::try_from(at % 251).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_was_sought_counts_not_what_is_being_read() {
+        let (_dir, mut content) = content(false);
+        std::future::poll_fn(|context| {
+            let mut byte = [0];
+            let polled = Pin::new(&mut content).poll_read(context, &mut ReadBuf::new(&mut byte));
+            assert!(polled.is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        content.seek(SeekFrom::Start(500_000)).await.unwrap();
+        assert_eq!(content.read_u8().await.unwrap(), bytes_at(500_000));
+        content.seek(SeekFrom::Current(10)).await.unwrap();
+        assert_eq!(content.read_u8().await.unwrap(), bytes_at(500_011));
+        let mut file = content.into_std().await;
+        assert_eq!(file.stream_position().unwrap(), 500_012);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_got_shorter_is_an_error_and_not_an_end() {
+        for may_ask in [true, false] {
+            let (dir, mut content) = content(may_ask);
+            let file = File::options().write(true).open(dir.path().join("content")).unwrap();
+            file.set_len(300_000).unwrap();
+            let mut read = Vec::new();
+            let error = content.read_to_end(&mut read).await.unwrap_err();
+            assert_eq!((error.kind(), read.len()), (io::ErrorKind::UnexpectedEof, 300_000));
+        }
+    }
 }
