@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{Command, Stdio};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use sha2::Digest;
+use store::StoreError;
 use store::packages::{
     Audience, ContentHash, Owner, PackageChange, PackageFilter, PackageStore, PackagesConfig,
     SqlitePackages, Upload, Viewer,
@@ -59,10 +61,7 @@ pub(crate) fn work_if_asked() {
     let naive = std::env::var("PACKAGES_NAIVE").ok().and_then(|name| Naive::of(&name));
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(2).enable_all().build().unwrap().block_on(async {
-        let store = match naive {
-            None => SqlitePackages::open(&dir, config()).await.unwrap(),
-            Some(naive) => SqlitePackages::open_with_fs(&dir, config(), naive).await.unwrap(),
-        };
+        let store = open(&dir, naive).await.unwrap();
         // Behind what the line already has.
         println!("\n{READY}");
         let workers = (0..WORKERS).map(|number| {
@@ -78,10 +77,22 @@ pub(crate) fn work_if_asked() {
     });
 }
 
-pub(crate) fn config() -> PackagesConfig {
+/// Opens the store. A process that another test has just made, and that has not yet become what it
+/// is to be, holds the locks of this one for a moment.
+pub(crate) async fn open(dir: &Path, naive: Option<Naive>) -> Result<SqlitePackages, StoreError> {
     let mut config = PackagesConfig::default();
     config.min_free_bytes = 0;
-    config
+    for _ in 0..1_000 {
+        let opened = match naive {
+            None => SqlitePackages::open(dir, config.clone()).await,
+            Some(naive) => SqlitePackages::open_with_fs(dir, config.clone(), naive).await,
+        };
+        match opened {
+            Err(StoreError::Locked { .. }) => tokio::time::sleep(Duration::from_millis(5)).await,
+            opened => return opened,
+        }
+    }
+    SqlitePackages::open(dir, config).await
 }
 
 /// The name of one of those who work, and of the group that sees its entries.
@@ -188,13 +199,7 @@ impl Worker {
         self.own.iter().nth(usize::try_from(at).unwrap()).cloned()
     }
 
-    fn say_done(
-        &self,
-        name: &str,
-        state: Option<u64>,
-        how: &str,
-        done: Result<(), store::StoreError>,
-    ) {
+    fn say_done(&self, name: &str, state: Option<u64>, how: &str, done: Result<(), StoreError>) {
         match done {
             Ok(()) => self.say(DONE, name, state, how),
             Err(error) => self.say(FAILED, name, state, &error.to_string()),

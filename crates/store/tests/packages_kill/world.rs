@@ -8,7 +8,7 @@ use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use store::packages::{PackageFilter, PackageStore, ScrubBudget, SqlitePackages, Viewer};
+use store::packages::{PackageFilter, PackageStore, ScrubBudget, Viewer};
 use tokio::io::AsyncReadExt;
 use tokio::runtime::Runtime;
 
@@ -16,7 +16,7 @@ use crate::content::{Rng, content};
 use crate::model::{Fault, Model};
 use crate::naive::Naive;
 use crate::tally::Tally;
-use crate::worker::{BEGIN, DONE, FAILED, READY, UPLOAD, WORKERS, command, config, who};
+use crate::worker::{BEGIN, DONE, FAILED, READY, UPLOAD, WORKERS, command, open, who};
 
 /// Ends a process without warning, and leaves in the directory what would be left.
 pub(crate) type Ender<'a> = &'a mut dyn FnMut(&mut Child);
@@ -93,7 +93,7 @@ impl World {
     /// Opens what is there and compares it with what was said.
     fn check(&mut self, is_last: bool) {
         let begin = now();
-        let opened = self.runtime.block_on(SqlitePackages::open(&self.dir, config()));
+        let opened = self.runtime.block_on(open(&self.dir, None));
         self.tally.opened_in.push(now().duration_since(begin));
         let store = match opened {
             Ok(store) => store,
