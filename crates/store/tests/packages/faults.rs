@@ -83,3 +83,30 @@ async fn a_crash_at_every_operation_on_files_loses_nothing_acknowledged() {
     }
     println!("{} crashes, {operations} operations", 4 * operations + 4);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_upload_is_synced_on_the_way_and_a_fault_then_keeps_nothing() {
+    let content = bytes(3, 36 << 20);
+    let hash = sha256(&content);
+    let (mut kept, mut refused) = (0, 0);
+    for operation in (0..200).step_by(23) {
+        for fault in [Fault::Stop, Fault::Failure, Fault::Full] {
+            let dir = tempfile::tempdir().unwrap();
+            let fs = SimFs::new();
+            let open = || SqlitePackages::open_with_fs(dir.path(), config(), fs.clone());
+            let store = open().await.unwrap();
+            fs.fail(fs.operations() + operation, fault);
+            let stored = store.insert(upload("large"), &content[..]).await;
+            store.close().await;
+            drop(store);
+            fs.crash(Crash::Lost);
+            let store = open().await.unwrap();
+            let found = store.find(hash, &ALL).await.unwrap();
+            assert_eq!(found.is_some(), stored.is_ok(), "{operation}, {fault:?}: {stored:?}");
+            *(if stored.is_ok() { &mut kept } else { &mut refused }) += 1;
+            assert_eq!(store.scrub(everything()).await.unwrap().damaged, []);
+        }
+    }
+    println!("{kept} kept, {refused} refused");
+    assert!(kept > 0 && refused > 10);
+}

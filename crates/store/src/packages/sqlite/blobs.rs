@@ -89,6 +89,11 @@ impl Blobs {
         Ok((file, Temporary { blobs: Arc::clone(self), path: Some(path) }))
     }
 
+    /// Makes what was written to a file so far durable.
+    pub(super) fn sync(&self, path: &Path) -> Result<(), StoreError> {
+        self.fs.sync_file(path).map_err(|error| self.failed("cannot sync", path, error))
+    }
+
     /// Gives a temporary file, which was synced, its name. What has that name is set aside if it
     /// counts as a content, and removed if not.
     pub(super) fn place(

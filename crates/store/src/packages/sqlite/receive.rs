@@ -19,6 +19,10 @@ use crate::packages::{ContentHash, PackagesConfig, Upload};
 /// filled while the other is written.
 const CHUNK_BYTES: usize = 256 << 10;
 
+/// Bytes after which the disk is told to write what it was given, while more comes: so that little
+/// is left to wait for at the end. Systems keep what is written in memory for many seconds.
+const SYNC_BYTES: u64 = 16 << 20;
+
 /// Bytes that a buffer begins with: most uploads are small, or slow.
 const FIRST_BYTES: usize = 16 << 10;
 
@@ -85,7 +89,8 @@ pub(super) async fn receive(
     let min_free_bytes = config.min_free_bytes;
     let owned = Arc::clone(blobs);
     let mut chunk = Vec::new();
-    let mut size = 0;
+    let (mut size, mut synced) = (0, 0);
+    let mut syncing: Option<JoinHandle<Result<(), StoreError>>> = None;
     let mut writing =
         task::spawn_blocking(move || Ok((Incoming::create(&owned, min_free_bytes)?, Vec::new())));
     loop {
@@ -96,24 +101,31 @@ pub(super) async fn receive(
         if size > most {
             return Err(too_much(upload, config, size));
         }
-        let (incoming, spare) = written(writing).await?;
-        if chunk.is_empty() {
-            return check(upload, incoming, size);
+        let (incoming, spare) = finished(writing).await?;
+        if size - synced >= SYNC_BYTES && syncing.as_ref().is_none_or(JoinHandle::is_finished) {
+            if let Some(done) = syncing.take() {
+                finished(done).await?;
+            }
+            let (blobs, path) = (Arc::clone(blobs), incoming.temporary.path().to_owned());
+            syncing = Some(task::spawn_blocking(move || blobs.sync(&path)));
+            synced = size;
         }
         let full = std::mem::replace(&mut chunk, spare);
         writing = task::spawn_blocking(move || incoming.take(full));
         if is_end {
-            let (incoming, _) = written(writing).await?;
-            return check(upload, incoming, size);
+            break;
         }
     }
+    let (incoming, _) = finished(writing).await?;
+    if let Some(done) = syncing {
+        finished(done).await?;
+    }
+    check(upload, incoming, size)
 }
 
-/// What was written, and the buffer that it was in.
-async fn written(
-    writing: JoinHandle<Result<(Incoming, Vec<u8>), StoreError>>,
-) -> Result<(Incoming, Vec<u8>), StoreError> {
-    writing.await.unwrap_or_else(|error| Err(ended(error)))
+/// What came of work on another thread.
+async fn finished<T>(work: JoinHandle<Result<T, StoreError>>) -> Result<T, StoreError> {
+    work.await.unwrap_or_else(|error| Err(ended(error)))
 }
 
 /// Reads until a chunk is full or the content ends, and says whether it ended.
