@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use harness::mount::memory;
 use harness::{Fault, Plan, Probe, Process, Tally, World};
-use harness::{env, in_place, seed, serve, serve_if_asked};
+use harness::{careless, env, in_place, seed, serve, serve_if_asked};
 use rustix::process::Signal;
 use support::now;
 use tempfile::TempDir;
@@ -54,6 +54,17 @@ fn a_naive_writer_is_found_out() {
     let tally = run(vec![(CONTROL_CYCLES, plan)], seed);
     println!("one file written over in place, seed {seed}\n{tally}");
     assert!(tally.count(Fault::Lost) > 0, "the checks did not find what had to be lost");
+}
+
+#[test]
+fn a_careless_file_server_is_found_out() {
+    let seed = seed();
+    let sync = Duration::from_millis(10);
+    let plan = Plan { sync, work_ms: 100, has_dump: false, goes_on: true, ..Plan::new(careless) };
+    let tally = run(vec![(CONTROL_CYCLES / 2, plan)], seed);
+    println!("rows before contents, seed {seed}\n{tally}");
+    let found = tally.count(Fault::NoContent) + tally.count(Fault::Torn);
+    assert!(found > 0, "the checks did not find what had to be without content");
 }
 
 #[test]

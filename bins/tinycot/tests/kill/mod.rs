@@ -14,6 +14,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failure here fails the test")]
 #![expect(clippy::print_stdout, reason = "what a server says, and what a test has to say")]
 
+mod careless;
 mod disk;
 mod event;
 mod http;
@@ -29,7 +30,7 @@ mod rng;
 mod world;
 
 pub(crate) use model::Fault;
-pub(crate) use naive::{in_place, serve_if_asked, without_sync};
+pub(crate) use naive::{careless, in_place, serve_if_asked, without_sync};
 pub(crate) use probe::Probe;
 pub(crate) use process::Process;
 pub(crate) use report::Tally;

@@ -15,11 +15,15 @@ use store::fs::{Fs, FsEntry, FsFile, RealFs};
 use store::{Change, JsonState, Loaded, StateStore, StoreError};
 use tokio::net::TcpListener;
 
+use super::careless::serve as serve_packages;
 use super::world::Plan;
 
 const DIR: &str = "KILL_NAIVE_DIR";
 const SYNC_MS: &str = "KILL_NAIVE_SYNC_MS";
 const KIND: &str = "KILL_NAIVE_KIND";
+
+/// The one that keeps data packages, too.
+const CARELESS: &str = "careless";
 
 /// The test that [`serve_if_asked`] is called by.
 pub(crate) const ENTRY: &str = "naive_server";
@@ -34,6 +38,11 @@ pub(crate) fn without_sync(plan: &Plan, data: &Path) -> Command {
     command("without-sync", plan, data)
 }
 
+/// A server that rewrites one file in place, and keeps data packages as carelessly.
+pub(crate) fn careless(plan: &Plan, data: &Path) -> Command {
+    command(CARELESS, plan, data)
+}
+
 /// This program again, as a server.
 fn command(kind: &str, plan: &Plan, data: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -46,14 +55,15 @@ fn command(kind: &str, plan: &Plan, data: &Path) -> Command {
 pub(crate) fn serve_if_asked() {
     let (Ok(kind), Some(dir)) = (std::env::var(KIND), std::env::var_os(DIR)) else { return };
     let sync_ms: u64 = std::env::var(SYNC_MS).unwrap().parse().unwrap();
-    let dir = PathBuf::from(dir).join("state");
+    let data = PathBuf::from(dir);
+    let dir = data.join("state");
     let mut config = StateConfig::default();
     config.sync_interval = Duration::from_millis(sync_ms);
     config.journal_bytes = 64 << 10;
     let (relay, driver) = Relay::new(HubConfig::default());
     let builder = Keeper::builder(relay.clone());
     let builder = match kind.as_str() {
-        "in-place" => builder.state(InPlace::new(&dir), config),
+        "in-place" | CARELESS => builder.state(InPlace::new(&dir), config),
         _ => builder.state(JsonState::with_fs(WithoutSync, &dir).unwrap(), config),
     };
     let _keeper = builder.start().unwrap();
@@ -61,6 +71,9 @@ pub(crate) fn serve_if_asked() {
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         println!("\nlistening cot {}", listener.local_addr().unwrap());
+        if kind == CARELESS {
+            println!("listening http {}", serve_packages(&data.join("packages")));
+        }
         println!("ready");
         let driver = tokio::spawn(driver.run());
         relay::server::serve(listener, relay, std::future::pending()).await.unwrap();
