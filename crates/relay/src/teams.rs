@@ -71,6 +71,32 @@ impl TeamPolicy {
         })
     }
 
+    /// The teams whose events `to` receives, its own first; `None` if it receives everyone's.
+    ///
+    /// ```
+    /// use relay::TeamPolicy;
+    ///
+    /// let mut policy = TeamPolicy::isolated();
+    /// policy.allow("Red -> Blue".parse()?);
+    /// policy.allow("* -> HQ".parse()?);
+    /// assert_eq!(policy.sources("Blue"), Some(vec!["Blue".to_owned(), "Red".to_owned()]));
+    /// assert_eq!(policy.sources("HQ"), None);
+    /// # Ok::<(), relay::AllowRuleError>(())
+    /// ```
+    pub fn sources(&self, to: &str) -> Option<Vec<String>> {
+        let to = self.effective(to);
+        if self.open || self.rules.iter().any(|rule| rule.admits_all(to)) {
+            return None;
+        }
+        let mut sources = vec![to.to_owned()];
+        for name in self.named().filter(|name| self.permits(name, to)) {
+            if !sources.iter().any(|source| source == name) {
+                sources.push(name.to_owned());
+            }
+        }
+        Some(sources)
+    }
+
     /// Whether `to` receives what `from` sends. The empty name stands for clients without a team.
     pub fn permits(&self, from: &str, to: &str) -> bool {
         self.open || from == to || self.rules.iter().any(|rule| rule.permits(from, to))
@@ -95,6 +121,12 @@ impl AllowRule {
     fn permits(&self, from: &str, to: &str) -> bool {
         let one_way = |a: &str, b: &str| self.from.holds(a) && self.to.holds(b);
         one_way(from, to) || (self.both_ways && one_way(to, from))
+    }
+
+    /// Whether `to` receives what every team sends.
+    fn admits_all(&self, to: &str) -> bool {
+        let forth = self.to.holds(to) && self.from == Party::All;
+        forth || (self.both_ways && self.from.holds(to) && self.to == Party::All)
     }
 
     fn permits_all(&self, from: &str) -> bool {

@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod ask;
+mod body;
+mod caller;
+mod config;
+mod envelope;
+mod error;
+mod history;
+mod origin;
+mod pace;
+mod query;
+mod router;
+mod routes;
+mod serve;
+mod service;
+mod sight;
+mod stats;
+mod time;
+
+pub use body::Body;
+pub use caller::{Caller, Role};
+pub use config::MartiConfig;
+pub use history::{History, HistoryError, Past};
+pub use routes::{Access, Route, routes};
+pub use serve::serve;
+pub use service::Marti;
+pub use stats::MartiStats;
