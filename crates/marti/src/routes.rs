@@ -143,11 +143,11 @@ table! {
 
     // The server (B.2)
     info::index { GET "/" Public; GET "/index.html" Public; }
-    info::version { GET "/Marti/api/version" Public; }
+    info::version { GET "/Marti/api/version" Public; GET "/Marti/api/ver" User; }
     info::version_config { GET "/Marti/api/version/config" Public; }
     info::version_info { GET "/Marti/api/version/info" Public; }
     info::node_id { GET "/Marti/api/node/id" User; }
-    info::home { GET "/Marti/api/home" User; GET "/Marti/api/ver" User; }
+    info::home { GET "/Marti/api/home" User; }
     info::get_time { GET "/Marti/GetTime" User; }
 
     // Who is there (B.3, B.4)
@@ -165,10 +165,8 @@ table! {
 
     // Groups (B.5)
     groups::list_groups { GET "/Marti/api/groups/all" User; }
-    groups::set_active {
-        PUT "/Marti/api/groups/active" User changes;
-        PUT "/Marti/api/groups/activebits" User changes;
-    }
+    groups::set_active { PUT "/Marti/api/groups/active" User changes; }
+    groups::set_active_bits { PUT "/Marti/api/groups/activebits" User changes; }
     groups::cache_enabled { GET "/Marti/api/groups/groupCacheEnabled" User; }
     groups::prefix { GET "/Marti/api/groupprefix" User; }
 
@@ -234,6 +232,7 @@ table! {
     missions::absent {
         GET "/Marti/api/missions/{name}" User;
         GET "/Marti/api/missions/{name}/{*rest}" User;
+        DELETE "/Marti/api/missions" User;
         DELETE "/Marti/api/missions/{name}" User;
         DELETE "/Marti/api/missions/{name}/{*rest}" User;
     }

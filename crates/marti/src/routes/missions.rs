@@ -1,43 +1,76 @@
-//! To come.
+//! Data Sync missions, of which there are none (marti-api C, J).
+//!
+//! Clients ask for them unasked. They are told that there are none in the forms that they read, and
+//! what would make one is refused.
 
 use std::sync::Arc;
 
 use store::packages::PackageStore;
 
-use crate::answer::Answer;
+use crate::answer::{self, Answer};
 use crate::ask::Ask;
+use crate::envelope::Envelope;
 use crate::error::ApiError;
 use crate::service::Inner;
 
+/// No missions.
 pub(crate) async fn list_missions<P: PackageStore>(
-    _: Arc<Inner<P>>,
+    marti: Arc<Inner<P>>,
     _: Ask,
 ) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+    Ok(none("Mission", &marti))
 }
 
-pub(crate) async fn count<P: PackageStore>(_: Arc<Inner<P>>, _: Ask) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+/// How many missions: 0.
+pub(crate) async fn count<P: PackageStore>(
+    marti: Arc<Inner<P>>,
+    _: Ask,
+) -> Result<Answer, ApiError> {
+    Ok(answer::ok(&Envelope::new("Mission", 0, &marti.config.node_id)))
 }
 
+/// No invitations.
 pub(crate) async fn invitations<P: PackageStore>(
-    _: Arc<Inner<P>>,
+    marti: Arc<Inner<P>>,
     _: Ask,
 ) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+    Ok(none("MissionInvitation", &marti))
 }
 
+/// No subscriptions.
 pub(crate) async fn mission_subscriptions<P: PackageStore>(
-    _: Arc<Inner<P>>,
+    marti: Arc<Inner<P>>,
     _: Ask,
 ) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+    Ok(none("MissionSubscription", &marti))
 }
 
-pub(crate) async fn absent<P: PackageStore>(_: Arc<Inner<P>>, _: Ask) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+/// What is asked of one mission: it does not exist, so that a client forgets it.
+pub(crate) async fn absent<P: PackageStore>(
+    _: Arc<Inner<P>>,
+    mut ask: Ask,
+) -> Result<Answer, ApiError> {
+    ask.discard().await;
+    Err(no_mission())
 }
 
-pub(crate) async fn not_yet<P: PackageStore>(_: Arc<Inner<P>>, _: Ask) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+/// What makes or changes a mission.
+pub(crate) async fn not_yet<P: PackageStore>(
+    _: Arc<Inner<P>>,
+    mut ask: Ask,
+) -> Result<Answer, ApiError> {
+    ask.discard().await;
+    // The plug-in for reports subscribes to this one whenever it connects, and does without.
+    if (ask.param("name"), ask.param("rest")) == ("citrap", "subscription") {
+        return Err(no_mission());
+    }
+    Err(ApiError::NotImplemented("this server has no missions".to_owned()))
+}
+
+fn no_mission() -> ApiError {
+    ApiError::NotFound("there is no such mission".to_owned())
+}
+
+fn none<P>(kind: &'static str, marti: &Inner<P>) -> Answer {
+    answer::ok(&Envelope::new(kind, [(); 0], &marti.config.node_id))
 }

@@ -1,35 +1,149 @@
-//! To come.
+//! Who is there (marti-api B.3, B.4).
 
+mod subscriptions;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use cot_core::Event;
+use relay::ContactInfo;
+use serde_json::{Value, json};
 use store::packages::PackageStore;
 
-use crate::answer::Answer;
+use self::subscriptions::Order;
+use super::groups;
+use crate::answer::{self, Answer};
 use crate::ask::Ask;
+use crate::envelope::Envelope;
 use crate::error::ApiError;
 use crate::service::Inner;
+use crate::sight::Sight;
+use crate::time;
 
+pub(crate) use self::subscriptions::list as subscriptions;
+
+/// Those who have been here, present or not. ATAK takes the list only as a whole, so what is not
+/// complete is left out.
 pub(crate) async fn client_end_points<P: PackageStore>(
-    _: Arc<Inner<P>>,
-    _: Ask,
+    marti: Arc<Inner<P>>,
+    ask: Ask,
 ) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+    let relay = &marti.relay;
+    let policy = relay.policy();
+    let viewer = Sight::of(&ask, relay).relay_viewer();
+    let only_here = ask.query.is_set("showCurrentlyConnectedClients");
+    // What cannot be read restricts nothing, like what is not there.
+    let ago_s: Option<i64> = ask.query.read("secAgo").unwrap_or_default();
+    let since_ms = ago_s
+        .filter(|&seconds| seconds > 0)
+        .map(|seconds| relay.now().unix_ms.saturating_sub(seconds.saturating_mul(1000)));
+    let wanted: Vec<_> = ask.query.list("group").collect();
+    let is_wanted = |team: &str| {
+        let is_this = |group: &&str| *group == groups::EVERYONE || *group == team;
+        wanted.is_empty() || wanted.iter().any(is_this)
+    };
+    let roles: HashMap<_, _> =
+        relay.contacts().into_iter().map(|contact| (contact.uid, contact.role)).collect();
+    let rows: Vec<_> = relay
+        .known_contacts()
+        .into_iter()
+        .filter(|known| !known.uid.is_empty() && !known.callsign.is_empty())
+        .filter(|known| viewer.sees(&policy, &known.team) && is_wanted(&known.team))
+        .filter(|known| known.is_here || !only_here)
+        .filter(|known| known.is_here || since_ms.is_none_or(|since| known.seen_ms >= since))
+        .map(|known| {
+            json!({
+                "callsign": &*known.callsign,
+                "uid": &*known.uid,
+                "username": "",
+                "team": &*known.team,
+                "role": roles.get(&*known.uid).map_or("", String::as_str),
+                "lastEventTime": time::text(known.seen_ms),
+                "lastStatus": if known.is_here { "Connected" } else { "Disconnected" },
+            })
+        })
+        .collect();
+    let kind = "com.bbn.marti.remote.ClientEndpoint";
+    Ok(answer::ok(&Envelope::new(kind, rows, &marti.config.node_id)))
 }
 
+/// Those who are present, as a bare list.
 pub(crate) async fn contacts<P: PackageStore>(
-    _: Arc<Inner<P>>,
-    _: Ask,
+    marti: Arc<Inner<P>>,
+    ask: Ask,
 ) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+    let relay = &marti.relay;
+    let policy = relay.policy();
+    let viewer = Sight::of(&ask, relay).relay_viewer();
+    let mut present = relay.contacts();
+    present.retain(|contact| viewer.sees(&policy, &contact.team));
+    Order::of(&ask.query).sort(&mut present, |contact: &ContactInfo, key| match key {
+        "uid" => contact.uid.clone(),
+        "team" => contact.team.clone(),
+        "role" => contact.role.clone(),
+        _ => contact.callsign.clone(),
+    });
+    let row = |contact: ContactInfo| -> Value {
+        let newest = relay.newest(&contact.uid, &viewer);
+        json!({
+            "filterGroups": [],
+            "notes": "",
+            "callsign": contact.callsign,
+            "team": contact.team,
+            "role": contact.role,
+            "takv": newest.map(|event| program(&event)).unwrap_or_default(),
+            "uid": contact.uid,
+        })
+    };
+    Ok(answer::ok(&present.into_iter().map(row).collect::<Vec<_>>()))
 }
 
-pub(crate) async fn subscriptions<P: PackageStore>(
+/// A filter of what a connection is sent. There is none, and to say so is better than to send what
+/// a client believes it has refused.
+pub(crate) async fn filter<P: PackageStore>(
     _: Arc<Inner<P>>,
-    _: Ask,
+    mut ask: Ask,
 ) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+    ask.discard().await;
+    Err(ApiError::NotImplemented("streams are not filtered; teams decide who gets what".to_owned()))
 }
 
-pub(crate) async fn filter<P: PackageStore>(_: Arc<Inner<P>>, _: Ask) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+/// The program that a device says it runs, such as `ATAK-CIV:5.5.0`; empty if it says nothing.
+fn program(event: &[u8]) -> String {
+    let (platform, version) = platform_and_version(event);
+    match (platform.as_str(), version.as_str()) {
+        ("", _) => String::new(),
+        (_, "") => platform,
+        _ => format!("{platform}:{version}"),
+    }
+}
+
+/// The same in two parts.
+fn platform_and_version(event: &[u8]) -> (String, String) {
+    let event = Event::from_xml(event).ok();
+    let takv = event.as_ref().and_then(|event| event.detail().takv()).unwrap_or_default();
+    let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
+    (text(takv.platform), text(takv.version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_platform_and_version() {
+        let event = |takv: &str| {
+            format!(
+                r#"<event version="2.0" uid="A" type="a-f-G-U-C" time="2026-01-01T00:00:00Z"
+                start="2026-01-01T00:00:00Z" stale="2026-01-01T00:06:15Z" how="m-g"><point lat="1"
+                lon="2" hae="0" ce="9" le="9"/><detail>{takv}</detail></event>"#
+            )
+        };
+        let of = |takv: &str| program(event(takv).as_bytes());
+        assert_eq!(of(r#"<takv platform="ATAK-CIV" version="5.5.0"/>"#), "ATAK-CIV:5.5.0");
+        assert_eq!(of(r#"<takv platform="iTAK"/>"#), "iTAK");
+        assert_eq!(of(r#"<takv version="1"/>"#), "");
+        assert_eq!(of(""), "");
+        assert_eq!(program(b"no event"), "");
+    }
 }
