@@ -10,14 +10,18 @@
 //! | `/api/teams` | teams, a list of [`TeamRow`](api::TeamRow) |
 //! | `/api/stats` | counters, one [`StatsTable`](api::StatsTable) |
 //!
-//! `GET` and `HEAD` only; nothing can be changed through it. There is no authentication, hence the
-//! loopback default, and the check of `Host`: a web page that points a name of its own at this
-//! address (DNS rebinding) is refused.
+//! | `/Marti/...`, `/files/...` | data packages and the rest of the Marti API, as the operator |
+//!
+//! The Marti API is for requests that bear the [`Token`], which no web page and no other user of the
+//! machine knows. The rest is `GET` and `HEAD` only, and nothing can be changed through it; there is
+//! no authentication for it, hence the loopback default, and the check of `Host`: a web page that
+//! points a name of its own at this address (DNS rebinding) is refused.
 
 pub(crate) mod api;
 mod metrics;
 mod process;
 mod respond;
+mod token;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,7 +37,10 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+pub(crate) use self::token::Token;
+
 use crate::app::Probe;
+use crate::http::Packages;
 
 /// Connections at one time, fewer than the files that are kept for the server itself. Further ones
 /// wait in the kernel.
@@ -59,21 +66,30 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Admin {
     relay: Relay,
     monitor: Monitor,
+    packages: Packages,
+    token: Token,
     metrics: Registry,
     probe: mpsc::Sender<Probe>,
     stopped: watch::Receiver<bool>,
 }
 
+/// What it is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) relay: Relay,
+    pub(crate) monitor: Monitor,
+    pub(crate) packages: Packages,
+    pub(crate) token: Token,
+    pub(crate) probe: mpsc::Sender<Probe>,
+    pub(crate) stopped: watch::Receiver<bool>,
+    pub(crate) started: Instant,
+}
+
 impl Admin {
-    pub(crate) fn new(
-        relay: Relay,
-        monitor: Monitor,
-        probe: mpsc::Sender<Probe>,
-        stopped: watch::Receiver<bool>,
-        started: Instant,
-    ) -> Self {
-        let metrics = metrics::registry(relay.clone(), monitor.clone(), started);
-        Self { relay, monitor, metrics, probe, stopped }
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { relay, monitor, packages, token, probe, stopped, started } = parts;
+        let metrics = metrics::registry(relay.clone(), monitor.clone(), packages.clone(), started);
+        Self { relay, monitor, packages, token, metrics, probe, stopped }
     }
 }
 
@@ -99,7 +115,7 @@ pub(crate) async fn serve(listener: TcpListener, admin: Admin) {
         let admin = admin.clone();
         let service = service_fn(move |request| {
             let admin = admin.clone();
-            async move { Ok::<_, std::convert::Infallible>(admin.respond(&request).await) }
+            async move { Ok::<_, std::convert::Infallible>(admin.answer(request).await) }
         });
         let conn = http.serve_connection(TokioIo::new(socket), service);
         tokio::spawn(async move {

@@ -7,7 +7,12 @@ use std::time::Duration;
 /// Prints how to connect, which addresses are open, and that the server is ready.
 ///
 /// Nobody may be reading: that is no reason not to serve.
-pub(crate) fn ready(cot: &[SocketAddr], admin: Option<SocketAddr>, took: Duration) {
+pub(crate) fn ready(
+    cot: &[SocketAddr],
+    http: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
+    took: Duration,
+) {
     let interfaces: Vec<IpAddr> = match cot.iter().any(|addr| addr.ip().is_unspecified()) {
         true => if_addrs::get_if_addrs()
             .map(|all| all.iter().map(if_addrs::Interface::ip).collect())
@@ -15,12 +20,13 @@ pub(crate) fn ready(cot: &[SocketAddr], admin: Option<SocketAddr>, took: Duratio
         false => Vec::new(),
     };
     let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(text(cot, admin, &interfaces, took).as_bytes());
+    let _ = stdout.write_all(text(cot, http, admin, &interfaces, took).as_bytes());
     let _ = stdout.flush();
 }
 
 fn text(
     cot: &[SocketAddr],
+    http: Option<SocketAddr>,
     admin: Option<SocketAddr>,
     interfaces: &[IpAddr],
     took: Duration,
@@ -35,6 +41,9 @@ fn text(
     text += "Plain TCP has no password and no encryption: use it on trusted networks only.\n";
     for addr in cot {
         text += &format!("listening cot {addr}\n");
+    }
+    if let Some(addr) = http {
+        text += &format!("listening http {addr}\n");
     }
     if let Some(addr) = admin {
         text += &format!("listening admin {addr}\n");
@@ -101,14 +110,16 @@ mod tests {
     #[test]
     fn the_last_line_says_ready_and_lines_before_it_name_the_ports() {
         let cot = ["0.0.0.0:8087".parse().unwrap()];
+        let http = Some("0.0.0.0:8080".parse().unwrap());
         let admin = Some("127.0.0.1:8088".parse().unwrap());
-        let text = text(&cot, admin, &ips(&["192.168.1.20"]), Duration::from_micros(2_340));
+        let text = text(&cot, http, admin, &ips(&["192.168.1.20"]), Duration::from_micros(2_340));
         assert_eq!(
             text,
             "In ATAK: Settings > Network Preferences > Server Connections > Add, and enter\n  \
              address 192.168.1.20  port 8087  protocol TCP\n\
              Plain TCP has no password and no encryption: use it on trusted networks only.\n\
              listening cot 0.0.0.0:8087\n\
+             listening http 0.0.0.0:8080\n\
              listening admin 127.0.0.1:8088\n\
              ready in 2.3 ms\n"
         );

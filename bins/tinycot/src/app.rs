@@ -18,8 +18,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use crate::admin::Token;
 use crate::config::{Loaded, Settings};
 use crate::error::Failure;
+use crate::http::{Http, Packages};
 use crate::logging::LogWriter;
 use crate::ops::Ops;
 use crate::storage::{self, Storage};
@@ -32,6 +34,9 @@ const TASKS_PER_POLL: u32 = 1_024;
 
 /// Connections that may wait to be accepted: a whole unit that reconnects at once.
 const COT_BACKLOG: u32 = 1_024;
+
+/// The same for HTTP.
+const HTTP_BACKLOG: u32 = 256;
 
 /// The same for the admin listener.
 const ADMIN_BACKLOG: u32 = 64;
@@ -70,22 +75,29 @@ fn start(
     }
     prepare(&settings.data_dir)?;
     let _lock = storage::lock(&settings.data_dir)?;
+    let token = Token::prepare(&settings.data_dir)?;
     fit_into_limits(&mut settings);
 
     let (relay, driver) = Relay::new(settings.hub_config());
     let storage = Storage::start(&relay, &settings)?;
     let runtime = runtime("the relay's runtime cannot be made")?;
     let cot = bind_cot(&runtime, &settings)?;
+    let http = bind_http(&runtime, &settings)?;
     let admin = bind_admin(&runtime, &settings)?;
     let cot_addrs = addresses(&cot)?;
     let admin_addr = admin.as_ref().map(std::net::TcpListener::local_addr).transpose();
     let admin_addr = admin_addr.map_err(lost_address)?;
+    let http_addr = http.as_ref().map(std::net::TcpListener::local_addr).transpose();
+    let http_addr = http_addr.map_err(lost_address)?;
 
     let (stop, stopped) = watch::channel(false);
     let (probe, probes) = mpsc::channel(PROBES);
+    let packages = if http.is_some() { Packages::default() } else { Packages::off() };
     let ops = Ops {
         relay: relay.clone(),
         monitor: storage.monitor(),
+        packages: packages.clone(),
+        token,
         admin,
         stats_interval: settings.stats_interval,
         drain_timeout: settings.drain_timeout,
@@ -95,14 +107,26 @@ fn start(
         log: log.clone(),
     };
     ops.start()?;
-    info!(version = env!("CARGO_PKG_VERSION"), cot = ?cot_addrs, admin = ?admin_addr, "serving");
-    announce::ready(&cot_addrs, admin_addr, clock::now().duration_since(started));
+    let http_ended = match http {
+        Some(listener) => {
+            let http = Http::new(listener, relay.clone(), &settings, packages, stopped.clone());
+            Some(http.map_err(lost_address)?.start()?)
+        }
+        None => None,
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    info!(version, cot = ?cot_addrs, http = ?http_addr, admin = ?admin_addr, "serving");
+    announce::ready(&cot_addrs, http_addr, admin_addr, clock::now().duration_since(started));
 
     let parts = Parts { cot, relay, driver, probes, stopped, settings };
     let done = runtime.block_on(async {
         let done = parts.run().await;
         // The relay's thread goes on answering meanwhile.
         let _ = tokio::task::spawn_blocking(|| storage.finish()).await;
+        if let Some(ended) = http_ended {
+            // It has its own patience; the watcher of signals has the last word.
+            let _ = ended.await;
+        }
         done
     });
     // Connections that outlived the drain do not hold up the exit.
@@ -190,7 +214,10 @@ fn prepare(dir: &Path) -> Result<(), Failure> {
 
 fn fit_into_limits(settings: &mut Settings) {
     let wanted = settings.hub.max_clients;
-    settings.hub.max_clients = limits::connections(wanted);
+    let http = settings.http_listen.map(|_| settings.http_connections);
+    let fit = limits::connections(wanted, http);
+    settings.hub.max_clients = fit.cot;
+    settings.http_connections = fit.http;
     if settings.hub.max_clients < wanted {
         warn!(
             max_clients = settings.hub.max_clients,
@@ -205,6 +232,27 @@ fn bind_cot(runtime: &Runtime, settings: &Settings) -> Result<Vec<TcpListener>, 
         bound.map_err(|source| Failure::Bind { key: "cot_listen", addr, source })
     };
     settings.cot_listen.iter().map(listen).collect()
+}
+
+/// The listener for HTTP, not yet tied to a runtime. Where nobody has asked for it and another
+/// program has the port, there is none.
+fn bind_http(
+    runtime: &Runtime,
+    settings: &Settings,
+) -> Result<Option<std::net::TcpListener>, Failure> {
+    let Some(addr) = settings.http_listen else { return Ok(None) };
+    match bind(runtime, addr, HTTP_BACKLOG).and_then(TcpListener::into_std) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if settings.is_http_default && error.kind() == io::ErrorKind::AddrInUse => {
+            warn!(
+                %addr,
+                "another program has the port for data packages, so there are none; stop it, or say \
+                 where to listen with --http-listen ADDR (or `off`)"
+            );
+            Ok(None)
+        }
+        Err(source) => Err(Failure::Bind { key: "http_listen", addr, source }),
+    }
 }
 
 /// The admin listener, not yet tied to a runtime: it will be served by another thread.

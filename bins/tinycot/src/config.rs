@@ -43,6 +43,15 @@ pub(crate) struct Settings {
     /// At least one.
     pub(crate) cot_listen: Vec<SocketAddr>,
     pub(crate) admin_listen: Option<SocketAddr>,
+    pub(crate) http_listen: Option<SocketAddr>,
+    /// Whether nobody has said where to listen for HTTP.
+    pub(crate) is_http_default: bool,
+    /// Begin of URLs of data packages; empty for what each client itself uses.
+    pub(crate) public_url: String,
+    /// Origins of web pages that may use the API.
+    pub(crate) allowed_origins: Vec<String>,
+    /// HTTP connections at one time.
+    pub(crate) http_connections: usize,
     pub(crate) log: LogFilter,
     pub(crate) log_format: LogFormat,
     /// Time between two lines of traffic counters in the log. Zero is off.
@@ -60,6 +69,13 @@ pub(crate) struct Settings {
     pub(crate) state_generations: usize,
     /// Bytes of changes beyond which a new snapshot is written.
     pub(crate) journal_size: u64,
+    /// Largest upload. Bytes.
+    pub(crate) max_upload: u64,
+    /// What data packages may take together, and those of one owner.
+    pub(crate) packages_total: Option<u64>,
+    pub(crate) packages_owner_total: Option<u64>,
+    /// Space on the disk that uploads leave free. Bytes.
+    pub(crate) packages_free: u64,
     pub(crate) dump: DumpMode,
     /// `None` is the default place, see [`Settings::dump_dir`].
     pub(crate) dump_dir: Option<PathBuf>,
@@ -120,6 +136,7 @@ pub(crate) fn load(
     match ConfigError::from_problems(raw.problems) {
         Some(error) => Err(error),
         None => {
+            settings.is_http_default = !origins.contains_key("http-listen");
             let mut warnings = raw.warnings;
             warnings.extend(settings.warnings());
             Ok(Loaded { settings, origins, warnings })
@@ -180,6 +197,11 @@ impl Default for Settings {
             data_dir: PathBuf::from("./tinycot-data"),
             cot_listen: vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8087))],
             admin_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8088))),
+            http_listen: Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080))),
+            is_http_default: true,
+            public_url: String::new(),
+            allowed_origins: Vec::new(),
+            http_connections: 256,
             log: LogFilter::default(),
             log_format: LogFormat::Text,
             stats_interval: Duration::from_secs(15),
@@ -191,6 +213,10 @@ impl Default for Settings {
             state_sync: Duration::from_secs(1),
             state_generations: 3,
             journal_size: 4 << 20,
+            max_upload: 400 << 20,
+            packages_total: None,
+            packages_owner_total: None,
+            packages_free: 512 << 20,
             dump: DumpMode::Off,
             dump_dir: None,
             dump_file_size: 64 << 20,

@@ -9,6 +9,7 @@ mod cli;
 mod clock;
 mod config;
 mod error;
+mod http;
 mod limits;
 mod logging;
 mod ops;

@@ -12,9 +12,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval_at, sleep};
 use tracing::{error, info, warn};
 
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, Token};
 use crate::app::{LOG_PATIENCE, Probe, asked, runtime};
 use crate::error::{Failure, exit};
+use crate::http::Packages;
 use crate::logging::LogWriter;
 use crate::storage::FINISH_WITHIN;
 
@@ -30,6 +31,9 @@ pub(crate) struct Ops {
     pub(crate) relay: Relay,
     /// How storing goes.
     pub(crate) monitor: Monitor,
+    pub(crate) packages: Packages,
+    /// What the operator's requests bear.
+    pub(crate) token: Token,
     pub(crate) admin: Option<std::net::TcpListener>,
     /// Zero is off.
     pub(crate) stats_interval: Duration,
@@ -59,8 +63,15 @@ impl Ops {
 
         if let Some(listener) = admin {
             let stopped = self.stop.subscribe();
-            let state =
-                Admin::new(self.relay.clone(), self.monitor, self.probe, stopped, self.started);
+            let state = Admin::new(admin::Parts {
+                relay: self.relay.clone(),
+                monitor: self.monitor,
+                packages: self.packages,
+                token: self.token,
+                probe: self.probe,
+                stopped,
+                started: self.started,
+            });
             runtime.spawn(admin::serve(listener, state));
         }
         if !self.stats_interval.is_zero() {

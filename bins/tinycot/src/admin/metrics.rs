@@ -2,6 +2,7 @@
 //!
 //! Labels are reasons and codes from closed sets: no callsigns, no uids, no addresses.
 
+mod packages;
 mod storage;
 
 use std::fmt::{self, Error};
@@ -20,17 +21,24 @@ use relay::{PerReason, Reason};
 use super::process;
 
 use crate::clock;
+use crate::http::Packages;
 
 /// A registry that reads the relay at every scrape. All names begin with `tinycot_`.
-pub(super) fn registry(relay: Relay, monitor: Monitor, started: Instant) -> Registry {
+pub(super) fn registry(
+    relay: Relay,
+    monitor: Monitor,
+    packages: Packages,
+    started: Instant,
+) -> Registry {
     let mut registry = Registry::with_prefix("tinycot");
-    registry.register_collector(Box::new(Counters { relay, monitor, started }));
+    registry.register_collector(Box::new(Counters { relay, monitor, packages, started }));
     registry
 }
 
 struct Counters {
     relay: Relay,
     monitor: Monitor,
+    packages: Packages,
     started: Instant,
 }
 
@@ -79,7 +87,14 @@ impl Collector for Counters {
         out.counter("teams_refused", refused, None, stats.teams_refused)?;
         out.gauge("emergencies_active", "Alerts that are repeated", None, stats.emergencies)?;
         out.gauge("event_log", "Events not read by all", Some(&Unit::Bytes), stats.log_bytes)?;
+        out.counter(
+            "events_submitted",
+            "Events taken from HTTP requests",
+            None,
+            stats.events_submitted,
+        )?;
         storage::encode(&mut out, &stats, &self.monitor)?;
+        packages::encode(&mut out, &self.packages)?;
         self.encode_process(&mut out)
     }
 }

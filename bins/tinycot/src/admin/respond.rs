@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
+use http_body_util::{Either, Full};
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tower_service::Service;
 
 use super::Admin;
 use super::api::{ClientRow, ContactRow, StatsTable, TeamRow};
@@ -32,7 +33,48 @@ const PATHS: [&str; 7] =
 type Answer = Response<Full<Bytes>>;
 
 impl Admin {
-    pub(super) async fn respond<B>(&self, request: &Request<B>) -> Answer {
+    /// Answers a request, which may be for the Marti API.
+    pub(super) async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+    ) -> Response<Either<Full<Bytes>, marti::Body>> {
+        let path = request.uri().path();
+        let is_marti = ["/Marti", "/files"].iter().any(|prefix| {
+            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+        if !is_marti {
+            return self.respond(&request).await.map(Either::Left);
+        }
+        let refuse = |status, message: &str| {
+            json_answer(status, &json!({ "status": status.as_u16(), "message": message }))
+                .map(Either::Left)
+        };
+        if !is_local_name(request.headers()) {
+            let message = "the Host header must be an IP address or `localhost`";
+            return refuse(StatusCode::FORBIDDEN, message);
+        }
+        if !self.token.is_borne(request.headers()) {
+            let message = "this needs `Authorization: Bearer TOKEN`, with the token that is in \
+                           admin.token of the server's data directory";
+            return refuse(StatusCode::UNAUTHORIZED, message);
+        }
+        if self.packages.is_off() {
+            let message = "this server shares no data packages: http_listen is off, or another \
+                           program has its port";
+            return refuse(StatusCode::SERVICE_UNAVAILABLE, message);
+        }
+        let Some(marti) = self.packages.marti() else {
+            let message = "the store of data packages is not open yet; /ready says what is wrong";
+            return refuse(StatusCode::SERVICE_UNAVAILABLE, message);
+        };
+        request.extensions_mut().insert(marti::Caller::operator());
+        match marti.clone().call(request).await {
+            Ok(answer) => answer.map(Either::Right),
+            Err(never) => match never {},
+        }
+    }
+
+    async fn respond<B>(&self, request: &Request<B>) -> Answer {
         if !is_local_name(request.headers()) {
             let error = "the Host header must be an IP address or `localhost`";
             return json_answer(StatusCode::FORBIDDEN, &json!({ "error": error }));
@@ -51,7 +93,7 @@ impl Admin {
         let relay = &self.relay;
         match path {
             "/live" => status(self.is_alive().await, "live", "the relay does not answer"),
-            "/ready" => self.ready(),
+            "/ready" => self.ready().await,
             "/metrics" => self.metrics(),
             "/api/clients" => {
                 let mut rows: Vec<_> = relay.clients().into_iter().map(ClientRow::from).collect();
@@ -69,18 +111,19 @@ impl Admin {
                 json_answer(StatusCode::OK, &rows)
             }
             _ => {
-                let table = StatsTable::new(&relay.stats(), &self.monitor.stats(), self.problems());
+                let table =
+                    StatsTable::new(&relay.stats(), &self.monitor.stats(), self.problems().await);
                 json_answer(StatusCode::OK, &table)
             }
         }
     }
 
     /// Trouble with the storage does not take the server out of service: the relay works.
-    fn ready(&self) -> Answer {
+    async fn ready(&self) -> Answer {
         if *self.stopped.borrow() {
             return status(false, "ready", "stopping");
         }
-        let problems = self.problems();
+        let problems = self.problems().await;
         if problems.is_empty() {
             return status(true, "ready", "stopping");
         }
@@ -89,10 +132,11 @@ impl Admin {
     }
 
     /// What cannot be stored at the moment, for an operator.
-    fn problems(&self) -> Vec<String> {
+    async fn problems(&self) -> Vec<String> {
         let health = self.monitor.health();
         let parts = [("state", health.state), ("dump", health.dump)];
-        parts.into_iter().filter_map(|(part, condition)| problem(part, &condition)).collect()
+        let stored = parts.into_iter().filter_map(|(part, condition)| problem(part, &condition));
+        stored.chain(self.packages.problem().await).collect()
     }
 
     fn metrics(&self) -> Answer {

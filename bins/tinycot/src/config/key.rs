@@ -40,6 +40,8 @@ pub(super) enum Kind {
     Size(fn(&mut Settings) -> &mut usize, RangeInclusive<usize>),
     /// A size on a disk, in bytes: also more than this machine could address.
     DiskSize(fn(&mut Settings) -> &mut u64, RangeInclusive<u64>),
+    /// A size on a disk, in bytes, or `off` for no limit.
+    DiskSizeOrOff(fn(&mut Settings) -> &mut Option<u64>, RangeInclusive<u64>),
     /// `on` or `off`.
     Switch(fn(&mut Settings) -> &mut bool),
     /// A length of time.
@@ -91,7 +93,7 @@ impl Key {
     /// Whether `serve -h` shows it. `serve --help` shows all.
     pub(crate) fn is_common(&self) -> bool {
         matches!(self.group, Group::Server | Group::Teams | Group::Log)
-            || matches!(self.flag, "state" | "dump")
+            || matches!(self.flag, "state" | "dump" | "max-upload")
     }
 
     /// What a value may be.
@@ -100,6 +102,9 @@ impl Key {
             Kind::Count(_, range) => format!("a number from {} to {}", range.start(), range.end()),
             Kind::Size(_, range) => sizes(*range.start() as u64, *range.end() as u64),
             Kind::DiskSize(_, range) => sizes(*range.start(), *range.end()),
+            Kind::DiskSizeOrOff(_, range) => {
+                format!("`off`, or {}", sizes(*range.start(), *range.end()))
+            }
             Kind::Switch(_) => "`on` or `off`".to_owned(),
             Kind::Time(_, range) => times(range),
             Kind::TimeOrOff(_, range) => format!("`off`, or {}", times(range)),
@@ -124,6 +129,15 @@ impl Key {
                 put(field(settings), size, range)
             }
             Kind::DiskSize(field, range) => put(field(settings), parse_size(one), range),
+            Kind::DiskSizeOrOff(field, _) if one == "off" => {
+                *field(settings) = None;
+                true
+            }
+            Kind::DiskSizeOrOff(field, range) => {
+                let size = parse_size(one).filter(|size| range.contains(size));
+                *field(settings) = size;
+                size.is_some()
+            }
             Kind::Switch(field) => {
                 // A file may also say it in the words of its own language.
                 let value = match one {
@@ -156,6 +170,9 @@ impl Key {
             Kind::Count(field, _) => vec![field(&mut settings).to_string()],
             Kind::Size(field, _) => vec![print_size(*field(&mut settings) as u64)],
             Kind::DiskSize(field, _) => vec![print_size(*field(&mut settings))],
+            Kind::DiskSizeOrOff(field, _) => {
+                vec![field(&mut settings).map_or_else(|| "off".to_owned(), print_size)]
+            }
             Kind::Switch(field) => {
                 vec![if *field(&mut settings) { "on" } else { "off" }.to_owned()]
             }

@@ -51,6 +51,49 @@ pub(crate) static KEYS: &[Key] = &[
         },
     },
     Key {
+        flag: "http-listen",
+        group: Group::Server,
+        value_name: "ADDR",
+        help: "Address for data packages and the Marti API over plain HTTP, or `off`",
+        kind: Kind::Text {
+            set: |s, text| {
+                s.http_listen = text.parse().ok();
+                s.http_listen.is_some() || text == "off"
+            },
+            show: |s| s.http_listen.map_or_else(|| "off".to_owned(), |addr| addr.to_string()),
+            allowed: "`off`, or IP:PORT, such as `0.0.0.0:8080`; port 0 takes any free port",
+        },
+    },
+    Key {
+        flag: "public-url",
+        group: Group::Server,
+        value_name: "URL",
+        help: "Begin of the URLs of data packages; empty for what each client itself uses",
+        kind: Kind::Text {
+            set: |s, text| {
+                s.public_url = text.trim_end_matches('/').to_owned();
+                text.is_empty() || is_origin(&s.public_url)
+            },
+            show: |s| s.public_url.clone(),
+            allowed: "nothing, or a URL without a path, such as `http://tak.example.org:8080`",
+        },
+    },
+    Key {
+        flag: "allowed-origins",
+        group: Group::Server,
+        value_name: "ORIGIN",
+        help: "Web pages that may use the API over HTTP; may be repeated",
+        kind: Kind::List {
+            set: |s, values| {
+                let wrong = values.iter().find(|value| *value != "*" && !is_origin(value));
+                s.allowed_origins = values.to_vec();
+                wrong.map_or(Ok(()), |value| Err(value.clone()))
+            },
+            show: |s| s.allowed_origins.clone(),
+            allowed: "origins, such as `https://tools.example.org`, or `*` for all",
+        },
+    },
+    Key {
         flag: "drain-timeout",
         group: Group::Server,
         value_name: "TIME",
@@ -242,6 +285,13 @@ pub(crate) static KEYS: &[Key] = &[
         kind: Kind::Count(|s| &mut s.hub.max_clients_per_address, 1..=1_000_000),
     },
     Key {
+        flag: "http-connections",
+        group: Group::Limits,
+        value_name: "COUNT",
+        help: "HTTP connections at one time",
+        kind: Kind::Count(|s| &mut s.http_connections, 4..=100_000),
+    },
+    Key {
         flag: "max-event",
         group: Group::Limits,
         value_name: "SIZE",
@@ -354,6 +404,34 @@ pub(crate) static KEYS: &[Key] = &[
         kind: Kind::Size(|s| &mut s.hub.max_held_bytes, 64 * KIB..=GIB),
     },
     Key {
+        flag: "max-upload",
+        group: Group::Storage,
+        value_name: "SIZE",
+        help: "Largest data package",
+        kind: Kind::DiskSize(|s| &mut s.max_upload, DISK_KIB..=64 * DISK_GIB),
+    },
+    Key {
+        flag: "packages-total",
+        group: Group::Storage,
+        value_name: "SIZE",
+        help: "What all data packages may take together, or off",
+        kind: Kind::DiskSizeOrOff(|s| &mut s.packages_total, DISK_KIB..=1_024 * DISK_GIB),
+    },
+    Key {
+        flag: "packages-owner-total",
+        group: Group::Storage,
+        value_name: "SIZE",
+        help: "What the data packages of one device may take together, or off",
+        kind: Kind::DiskSizeOrOff(|s| &mut s.packages_owner_total, DISK_KIB..=1_024 * DISK_GIB),
+    },
+    Key {
+        flag: "packages-free",
+        group: Group::Storage,
+        value_name: "SIZE",
+        help: "Space on the disk that uploads leave free",
+        kind: Kind::DiskSize(|s| &mut s.packages_free, DISK_KIB..=1_024 * DISK_GIB),
+    },
+    Key {
         flag: "dump",
         group: Group::Storage,
         value_name: "FORM",
@@ -431,6 +509,13 @@ pub(crate) static KEYS: &[Key] = &[
 
 fn parse_all<T: std::str::FromStr>(values: &[String]) -> Result<Vec<T>, String> {
     values.iter().map(|value| value.parse().map_err(|_| value.clone())).collect()
+}
+
+/// Whether a text is a scheme and a host, and a port if need be, and nothing else.
+fn is_origin(text: &str) -> bool {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let is_authority = |rest: &str| rest.parse::<hyper::http::uri::Authority>().is_ok();
+    rest.is_some_and(|rest| is_authority(rest) && !rest.contains('@'))
 }
 
 const fn ms(count: u64) -> Duration {

@@ -1,0 +1,247 @@
+//! The third thread: data packages and the Marti API over HTTP.
+//!
+//! It has a runtime of its own, so that uploads, downloads and searches share nothing with the
+//! relay's thread but the processor. The store of packages is opened here, and opened again until
+//! that works: a disk in trouble is no reason not to relay.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use marti::{Marti, MartiConfig};
+use relay::server::Relay;
+use store::packages::{PackageHealth, PackagesConfig, ScrubBudget, SqlitePackages};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{oneshot, watch};
+use tokio::time::{sleep, timeout};
+use tracing::{error, info, warn};
+
+use crate::app::asked;
+use crate::clock;
+use crate::config::{DumpMode, Settings};
+use crate::error::Failure;
+
+/// Directory of the packages in the data directory.
+pub(crate) const PACKAGES_DIR: &str = "packages";
+
+/// Threads that read and write files, beside that of the database.
+const FILE_THREADS: usize = 16;
+
+/// Stack of one of them.
+const STACK_BYTES: usize = 512 << 10;
+
+/// Pause between two attempts to open the store.
+const RETRY: Duration = Duration::from_secs(3);
+
+/// Pause between two rounds of what is done from time to time.
+const MAINTAIN_EVERY: Duration = Duration::from_secs(60);
+
+/// Time for requests that have begun when the server stops.
+const FINISH_WITHIN: Duration = Duration::from_secs(1);
+
+/// The API, once the store is open; for the admin listener, too.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Packages {
+    opened: Arc<OnceLock<Opened>>,
+    trouble: Arc<OnceLock<(Instant, String)>>,
+    is_off: bool,
+}
+
+#[derive(Debug)]
+struct Opened {
+    marti: Marti<SqlitePackages>,
+    store: SqlitePackages,
+}
+
+impl Packages {
+    /// None, because the listener is off.
+    pub(crate) fn off() -> Self {
+        Self { is_off: true, ..Self::default() }
+    }
+
+    /// Whether there are none because the listener is off.
+    pub(crate) fn is_off(&self) -> bool {
+        self.is_off
+    }
+
+    /// The API, once it can be used.
+    pub(crate) fn marti(&self) -> Option<&Marti<SqlitePackages>> {
+        self.opened.get().map(|opened| &opened.marti)
+    }
+
+    /// The store, once it is open.
+    pub(crate) fn store(&self) -> Option<&SqlitePackages> {
+        self.opened.get().map(|opened| &opened.store)
+    }
+
+    /// What is wrong, for an operator.
+    pub(crate) async fn problem(&self) -> Option<String> {
+        if let Some(opened) = self.opened.get() {
+            return match opened.store.health().await {
+                PackageHealth::Degraded { lasting, why } => {
+                    Some(format!("packages: {why} (for {} s)", lasting.as_secs()))
+                }
+                _ => None,
+            };
+        }
+        let (since, why) = self.trouble.get()?;
+        let lasting = clock::now().duration_since(*since).as_secs();
+        Some(format!("packages: {why} (for {lasting} s)"))
+    }
+}
+
+/// What the thread works with.
+#[derive(Debug)]
+pub(crate) struct Http {
+    pub(crate) listener: std::net::TcpListener,
+    pub(crate) relay: Relay,
+    pub(crate) dir: PathBuf,
+    pub(crate) config: MartiConfig,
+    pub(crate) packages_config: PackagesConfig,
+    /// Where events are recorded, if they are.
+    pub(crate) dump_dir: Option<PathBuf>,
+    pub(crate) packages: Packages,
+    pub(crate) stopped: watch::Receiver<bool>,
+}
+
+impl Http {
+    /// What the settings say.
+    pub(crate) fn new(
+        listener: std::net::TcpListener,
+        relay: Relay,
+        settings: &Settings,
+        packages: Packages,
+        stopped: watch::Receiver<bool>,
+    ) -> io::Result<Self> {
+        let mut config = MartiConfig::default();
+        config.http_port = listener.local_addr()?.port();
+        config.public_url = Some(settings.public_url.clone()).filter(|url| !url.is_empty());
+        config.allowed_origins = settings.allowed_origins.clone();
+        config.max_upload_bytes = settings.max_upload;
+        config.max_connections = settings.http_connections;
+        config.max_connections_per_addr = (settings.http_connections * 3 / 4).max(1);
+        let mut packages_config = PackagesConfig::default();
+        packages_config.max_upload_bytes = settings.max_upload;
+        packages_config.max_total_bytes = settings.packages_total;
+        packages_config.max_owner_bytes = settings.packages_owner_total;
+        packages_config.min_free_bytes = settings.packages_free;
+        let is_recorded = settings.dump == DumpMode::Json;
+        Ok(Self {
+            listener,
+            relay,
+            dir: settings.data_dir.join(PACKAGES_DIR),
+            config,
+            packages_config,
+            dump_dir: is_recorded.then(|| settings.dump_dir()),
+            packages,
+            stopped,
+        })
+    }
+
+    /// Starts the thread. What is received completes when the thread has ended.
+    ///
+    /// # Errors
+    ///
+    /// No runtime, no listener or no thread to be had.
+    pub(crate) fn start(self) -> Result<oneshot::Receiver<()>, Failure> {
+        let trouble = |doing| move |source| Failure::System { doing, source };
+        let runtime = runtime().map_err(trouble("the third runtime cannot be made"))?;
+        let (done, ended) = oneshot::channel();
+        thread::Builder::new()
+            .name("http".to_owned())
+            .stack_size(2 * STACK_BYTES)
+            .spawn(move || {
+                runtime.block_on(self.run());
+                // A disk that hangs does not hold up the exit.
+                runtime.shutdown_background();
+                let _ = done.send(());
+            })
+            .map_err(trouble("the third thread cannot be started"))?;
+        Ok(ended)
+    }
+
+    async fn run(self) {
+        let Some(store) = self.open().await else { return };
+        let marti = self.api(&store);
+        let _ = self.packages.opened.set(Opened { marti: marti.clone(), store: store.clone() });
+        let listener = match TcpListener::from_std(self.listener) {
+            Ok(listener) => listener,
+            Err(error) => return error!(%error, "data packages cannot be served"),
+        };
+        tokio::spawn(store.maintain(MAINTAIN_EVERY, ScrubBudget::default()));
+        let stopped = self.stopped.clone();
+        let late = async {
+            asked(stopped.clone()).await;
+            sleep(FINISH_WITHIN).await;
+        };
+        tokio::select! {
+            served = marti::serve(listener, marti, asked(stopped.clone())) => {
+                if let Err(error) = served {
+                    error!(%error, "data packages are not served any more");
+                }
+            }
+            () = late => warn!("downloads or uploads were broken off"),
+        }
+        if timeout(FINISH_WITHIN, store.close()).await.is_err() {
+            warn!("the database of data packages was not closed in time");
+        }
+    }
+
+    /// Opens the store, again and again until it works. `None` when the server is to stop.
+    async fn open(&self) -> Option<SqlitePackages> {
+        let stop = asked(self.stopped.clone());
+        tokio::pin!(stop);
+        loop {
+            let opening = SqlitePackages::open(&self.dir, self.packages_config.clone());
+            let opened = tokio::select! {
+                opened = opening => opened,
+                () = &mut stop => return None,
+            };
+            match opened {
+                Ok(store) => {
+                    let found = store.report();
+                    info!(dir = %self.dir.display(), ?found, "sharing data packages");
+                    return Some(store);
+                }
+                Err(error) => {
+                    let why = chain(&error);
+                    if self.packages.trouble.set((clock::now(), why.clone())).is_ok() {
+                        error!(dir = %self.dir.display(), %why, "no data packages: trying again");
+                    }
+                }
+            }
+            tokio::select! {
+                () = sleep(RETRY) => {}
+                () = &mut stop => return None,
+            }
+        }
+    }
+
+    fn api(&self, store: &SqlitePackages) -> Marti<SqlitePackages> {
+        let store = Arc::new(store.clone());
+        Marti::new(self.config.clone(), self.relay.clone(), store)
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread()
+        .max_blocking_threads(FILE_THREADS)
+        .thread_keep_alive(Duration::from_secs(10))
+        .thread_stack_size(STACK_BYTES)
+        .enable_all()
+        .build()
+}
+
+/// An error and its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text += &format!(": {next}");
+        cause = next.source();
+    }
+    text
+}
