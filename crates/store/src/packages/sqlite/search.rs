@@ -219,12 +219,14 @@ fn push_matches(query: &mut QueryBuilder<Sqlite>, filter: &PackageFilter, now_ms
 /// Of each content, the newest entry that is for the viewer.
 fn push_seen(query: &mut QueryBuilder<Sqlite>, viewer: &Viewer, now_ms: i64) {
     let is_limited = matches!(viewer, Viewer::Groups(_));
-    query.push(" WHERE coalesce(p.expires_ms > ").push_bind(now_ms).push(", TRUE)");
-    if is_limited {
-        // The sign keeps the index of audiences out of it: in the order of the uploads, which most
-        // ask for, the search may end early.
-        query.push(" AND +p.audience IN (SELECT id FROM visible)");
-    }
+    // The sign keeps the index of audiences out of it: in the order of the uploads, which most ask
+    // for, the search may end early.
+    query.push(if is_limited {
+        " WHERE +p.audience IN (SELECT id FROM visible)"
+    } else {
+        " WHERE TRUE"
+    });
+    query.push(" AND coalesce(p.expires_ms > ").push_bind(now_ms).push(", TRUE)");
     query.push(" AND NOT EXISTS (SELECT 1 FROM packages q WHERE q.content = p.content");
     query.push(" AND q.revision > p.revision AND coalesce(q.expires_ms > ");
     query.push_bind(now_ms).push(", TRUE)");
