@@ -1,6 +1,6 @@
 //! What readers ask.
 
-use sqlx::sqlite::{Sqlite, SqliteConnection};
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 use sqlx::{QueryBuilder, Row};
 
 use super::Inner;
@@ -28,7 +28,8 @@ pub(super) async fn list(
                 return Ok(Vec::new());
             }
             query.push(order(filter));
-            query.push(" LIMIT ").push_bind(i64::from(filter.limit));
+            // A bare number would have the statement prepared again for each search.
+            query.push(" LIMIT 0 + ").push_bind(i64::from(filter.limit));
             query.push(" OFFSET ").push_bind(i64::from(filter.offset));
             query
         }
@@ -47,9 +48,8 @@ pub(super) async fn list(
          JOIN audiences a ON a.id = p.audience",
     );
     query.push(order(filter));
-    let rows = query.build().fetch_all(&inner.readers).await.map_err(failed(READING))?;
-    let packages = rows.iter().map(rows::package).collect::<Result<Vec<_>, _>>();
-    let mut packages = packages.map_err(failed(READING))?;
+    let rows = query.build().try_map(|row: SqliteRow| rows::package(&row));
+    let mut packages = rows.fetch_all(&inner.readers).await.map_err(failed(READING))?;
     // A damaged index may lead to rows that are for others.
     packages.retain(|package| package.audience.includes(&filter.viewer));
     Ok(packages)
