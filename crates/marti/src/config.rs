@@ -1,5 +1,6 @@
 //! Settings of the API.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Settings of the API.
@@ -22,6 +23,8 @@ pub struct MartiConfig {
     pub max_upload_bytes: u64,
     /// Largest body of a request that is no upload. Bytes. Defaults to 1 MiB.
     pub max_body_bytes: usize,
+    /// File that video feeds are kept in. Defaults to none: they are forgotten at the end.
+    pub feeds_file: Option<PathBuf>,
     /// Uploads at a time from one address. Defaults to 48.
     pub max_uploads_per_addr: usize,
     /// Streams of events at a time. Defaults to 64.
@@ -47,6 +50,7 @@ impl Default for MartiConfig {
             allowed_origins: Vec::new(),
             max_upload_bytes: 400 << 20,
             max_body_bytes: 1 << 20,
+            feeds_file: None,
             max_uploads_per_addr: 48,
             max_streams: 64,
             max_connections: 256,

@@ -1,15 +1,22 @@
 //! Events by time, from wherever they are recorded.
 
+#[cfg(feature = "dump")]
+mod dump;
+
 use std::error::Error;
 use std::ops::ControlFlow;
+
+#[cfg(feature = "dump")]
+pub use dump::DumpHistory;
 
 /// A recorded event.
 #[derive(Clone, Copy, Debug)]
 pub struct Past<'a> {
     /// When it was received. Milliseconds since the Unix epoch.
     pub received_ms: i64,
-    /// The team of its sender; empty without one.
-    pub team: &'a str,
+    /// The team of its sender; empty for one without. `None` when nobody knows: such events are only
+    /// for those who see everything.
+    pub team: Option<&'a str>,
     /// The event, from `<event` to `</event>`.
     pub event: &'a str,
 }

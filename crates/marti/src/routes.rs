@@ -25,6 +25,7 @@ use crate::MartiConfig;
 use crate::answer::Answer;
 use crate::ask::Ask;
 use crate::error::ApiError;
+use crate::pipe::Pipes;
 use crate::service::Inner;
 
 /// Who may use a route.
@@ -65,6 +66,7 @@ pub(crate) struct Shared {
     pub(crate) packages: packages::Shared,
     pub(crate) live: live::Shared,
     pub(crate) feeds: feeds::Shared,
+    pub(crate) pipes: Pipes,
 }
 
 impl Shared {
@@ -73,6 +75,7 @@ impl Shared {
             packages: packages::Shared::new(config),
             live: live::Shared::new(config),
             feeds: feeds::Shared::new(config),
+            pipes: Pipes::default(),
         }
     }
 }
