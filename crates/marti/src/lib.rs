@@ -13,6 +13,7 @@ mod origin;
 mod pace;
 mod pipe;
 mod query;
+mod recall;
 mod router;
 mod routes;
 mod serve;

@@ -12,7 +12,7 @@ use http::StatusCode;
 use http_body::{Body as HttpBody, Frame};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
 use crate::Body;
@@ -32,7 +32,7 @@ const PIECES: usize = 4;
 /// Time for a reader to take a piece.
 const STALL: Duration = Duration::from_secs(20);
 
-/// Time for the whole answer.
+/// Time for the whole answer, without its end.
 const TIME: Duration = Duration::from_secs(120);
 
 /// Size of the whole answer. Bytes.
@@ -125,10 +125,11 @@ pub(crate) struct Pipe {
 }
 
 impl Pipe {
-    /// Whether `bytes` more are within what an answer may have, in size and time. What is written
-    /// beyond that is written all the same: the ends of documents.
+    /// Whether `bytes` more are within what an answer may have, in size and time, and whether
+    /// anybody is still there to read them. What is written beyond the size is written all the
+    /// same, and a little beyond the time: the ends of documents.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
-        bytes <= self.spare && Instant::now() < self.end
+        bytes <= self.spare && !self.sender.is_closed() && Instant::now() < self.end
     }
 
     fn send(&mut self) -> io::Result<()> {
@@ -144,7 +145,8 @@ impl Pipe {
             }
             Err(mpsc::error::TrySendError::Full(piece)) => piece,
         };
-        match self.runtime.block_on(async { timeout(STALL, self.sender.send(piece)).await }) {
+        let end = (Instant::now() + STALL).min(self.end + STALL);
+        match self.runtime.block_on(async { timeout_at(end, self.sender.send(piece)).await }) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(io::ErrorKind::BrokenPipe.into()),
             Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the reader is too slow")),
