@@ -102,6 +102,25 @@ impl Ask {
             .map_err(|error| ApiError::BadRequest(format!("the body is not as expected: {error}")))
     }
 
+    /// Reads the whole body and keeps nothing of it. Says how many bytes that were.
+    ///
+    /// # Errors
+    ///
+    /// See [`Ask::bytes`].
+    pub(crate) async fn drain(&mut self, max: u64) -> Result<u64, ApiError> {
+        let mut whole = 0;
+        let mut is_too_large = self.content_length().is_some_and(|len| len > max);
+        while !is_too_large && let Some(frame) = self.body.frame().await {
+            whole += frame.map_err(broken)?.data_ref().map_or(0, |data| data.len() as u64);
+            is_too_large = whole > max;
+        }
+        if is_too_large {
+            self.discard().await;
+            return Err(ApiError::TooLarge(format!("the body has more than {max} bytes")));
+        }
+        Ok(whole)
+    }
+
     /// Reads a little of what is left, for clients that look for the answer only once they have
     /// sent everything; a connection that is closed with unread bytes takes the answer with it.
     pub(crate) async fn discard(&mut self) {

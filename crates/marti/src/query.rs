@@ -16,6 +16,12 @@ impl Query {
         Self(pairs.map(|(key, value)| (key.into_owned(), value.into_owned())).collect())
     }
 
+    /// Replaces all values of a parameter by one.
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        self.0.retain(|(name, _)| !name.eq_ignore_ascii_case(key));
+        self.0.push((key.to_owned(), value.to_owned()));
+    }
+
     /// The first value that is not empty.
     pub(crate) fn get<'a>(&'a self, key: &'a str) -> Option<&'a str> {
         self.all(key).find(|value| !value.is_empty())
@@ -61,7 +67,7 @@ mod tests {
 
     #[test]
     fn names_are_found_in_any_case_and_lists_in_both_forms() {
-        let query = Query::parse(b"CreatorUid=A+1&keywords=a,b&Keywords=c&x=%C3%A9&flag&n=12");
+        let mut query = Query::parse(b"CreatorUid=A+1&keywords=a,b&Keywords=c&x=%C3%A9&flag&n=12");
         assert_eq!(query.get("creatoruid"), Some("A 1"));
         assert_eq!(query.list("keywords").collect::<Vec<_>>(), ["a", "b", "c"]);
         assert_eq!(query.get("X"), Some("é"));
@@ -69,5 +75,7 @@ mod tests {
         assert_eq!(query.read("n"), Ok(Some(12)));
         assert_eq!(query.read::<u32>("x"), Err("é".to_owned()));
         assert_eq!(query.get("nothing"), None);
+        query.set("keywords", "d");
+        assert_eq!(query.list("keywords").collect::<Vec<_>>(), ["d"]);
     }
 }

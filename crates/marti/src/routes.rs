@@ -67,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) live: live::Shared,
     pub(crate) feeds: feeds::Shared,
     pub(crate) pipes: Pipes,
+    pub(crate) profiles: profiles::Shared,
+    pub(crate) misc: misc::Shared,
 }
 
 impl Shared {
@@ -75,6 +77,8 @@ impl Shared {
             packages: packages::Shared::new(config),
             live: live::Shared::new(config),
             feeds: feeds::Shared::new(config),
+            profiles: profiles::Shared::default(),
+            misc: misc::Shared::default(),
             pipes: Pipes::default(),
         }
     }

@@ -1,71 +1,56 @@
-//! To come.
+//! What else clients ask for (marti-api B.9).
+
+mod citrap;
+mod dropped;
+mod locate;
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use store::packages::PackageStore;
 
-use crate::answer::Answer;
+pub(crate) use self::citrap::{list as citrap_list, one as citrap_one, post as citrap_post};
+pub(crate) use self::dropped::{Shared, error_log, take_tracks};
+pub(crate) use self::locate::locate;
+use crate::Role;
+use crate::answer::{self, Answer};
 use crate::ask::Ask;
+use crate::envelope::Envelope;
 use crate::error::ApiError;
 use crate::service::Inner;
 
-pub(crate) async fn roles<P: PackageStore>(_: Arc<Inner<P>>, _: Ask) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+/// What the caller may do, in the words of web clients.
+pub(crate) async fn roles<P: PackageStore>(_: Arc<Inner<P>>, ask: Ask) -> Result<Answer, ApiError> {
+    let roles: &[&str] = match ask.caller.role {
+        Role::Operator => &["ROLE_ANONYMOUS", "ROLE_ADMIN"],
+        Role::User => &["ROLE_ANONYMOUS"],
+    };
+    Ok(answer::ok(&roles))
 }
 
+/// Whether the caller is the operator.
 pub(crate) async fn is_admin<P: PackageStore>(
     _: Arc<Inner<P>>,
-    _: Ask,
+    ask: Ask,
 ) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+    Ok(answer::ok(&(ask.caller.role == Role::Operator)))
 }
 
+/// Whether the request came encrypted.
 pub(crate) async fn is_secure<P: PackageStore>(
-    _: Arc<Inner<P>>,
+    marti: Arc<Inner<P>>,
+    ask: Ask,
+) -> Result<Answer, ApiError> {
+    let text = ask.caller.is_tls.to_string();
+    Ok(answer::ok(&Envelope::new("java.lang.String", text, &marti.config.node_id)))
+}
+
+/// A list of what is not kept here: icon sets, repeated events, injected attributes, inputs of data,
+/// views of missions, checklists.
+pub(crate) async fn no_rows<P: PackageStore>(
+    marti: Arc<Inner<P>>,
     _: Ask,
 ) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
-}
-
-pub(crate) async fn error_log<P: PackageStore>(
-    _: Arc<Inner<P>>,
-    _: Ask,
-) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
-}
-
-pub(crate) async fn take_tracks<P: PackageStore>(
-    _: Arc<Inner<P>>,
-    _: Ask,
-) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
-}
-
-pub(crate) async fn citrap_list<P: PackageStore>(
-    _: Arc<Inner<P>>,
-    _: Ask,
-) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
-}
-
-pub(crate) async fn citrap_post<P: PackageStore>(
-    _: Arc<Inner<P>>,
-    _: Ask,
-) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
-}
-
-pub(crate) async fn citrap_one<P: PackageStore>(
-    _: Arc<Inner<P>>,
-    _: Ask,
-) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
-}
-
-pub(crate) async fn no_rows<P: PackageStore>(_: Arc<Inner<P>>, _: Ask) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
-}
-
-pub(crate) async fn locate<P: PackageStore>(_: Arc<Inner<P>>, _: Ask) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+    let rows: [Value; 0] = [];
+    Ok(answer::ok(&Envelope::new("java.util.List", rows, &marti.config.node_id)))
 }
