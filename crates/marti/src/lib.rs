@@ -8,7 +8,6 @@ mod config;
 mod envelope;
 mod error;
 mod history;
-mod markup;
 mod origin;
 mod pace;
 mod pipe;

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use cot_core::{Dest, Header, Limits, Scanner};
+use cot_core::{Dest, Header, Limits, Scanner, Text};
 use relay::server::Relay;
 use relay::{ExportCursor, TeamPolicy, Viewer};
 use store::packages::PackageStore;
@@ -175,9 +175,8 @@ fn is_for_all(header: &Header<'_>) -> bool {
     if kind.starts_with("b-t-f") {
         return kind == "b-t-f"
             && header.chat().is_some_and(|chat| {
-                let is_room = |text: Option<cot_core::Text<'_>>| {
-                    text.is_some_and(|text| text.eq_str(ALL_CHAT_ROOMS))
-                };
+                let is_room =
+                    |text: Option<Text<'_>>| text.is_some_and(|text| text.eq_str(ALL_CHAT_ROOMS));
                 is_room(chat.id) || (chat.id.is_none() && is_room(chat.chatroom))
             });
     }
