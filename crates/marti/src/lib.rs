@@ -8,6 +8,7 @@ mod config;
 mod envelope;
 mod error;
 mod history;
+mod markup;
 mod origin;
 mod pace;
 mod pipe;
