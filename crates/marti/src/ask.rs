@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::Caller;
 use crate::error::ApiError;
 use crate::query::Query;
+use crate::serve::Stopping;
 
 /// The body of a request, whose sender is held to a pace (see [`pace`](crate::pace)).
 pub(crate) type AskBody = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -34,6 +35,8 @@ pub(crate) struct Ask {
     pub(crate) body: AskBody,
     /// The connection, if the client wants another protocol on it.
     pub(crate) upgrade: Option<OnUpgrade>,
+    /// When the server stops, where that is known: for answers that have no end of their own.
+    pub(crate) stopping: Option<Stopping>,
 }
 
 impl Ask {

@@ -29,6 +29,8 @@ pub struct MartiConfig {
     pub max_uploads_per_addr: usize,
     /// Streams of events at a time. Defaults to 64.
     pub max_streams: usize,
+    /// Streams of events at a time to one address. Defaults to 16.
+    pub max_streams_per_addr: usize,
     /// Connections at a time, for [`serve`](crate::serve). Defaults to 256.
     pub max_connections: usize,
     /// Connections at a time from one address, for [`serve`](crate::serve). Defaults to 192.
@@ -38,6 +40,9 @@ pub struct MartiConfig {
     pub head_timeout: Duration,
     /// Time that a body may take beyond what its size takes at 1 KiB/s. Defaults to 10 s.
     pub body_patience: Duration,
+    /// Time for which a peer may take nothing of an answer that waits for it, for
+    /// [`serve`](crate::serve). Defaults to 30 s.
+    pub reader_patience: Duration,
 }
 
 impl Default for MartiConfig {
@@ -53,10 +58,12 @@ impl Default for MartiConfig {
             feeds_file: None,
             max_uploads_per_addr: 48,
             max_streams: 64,
+            max_streams_per_addr: 16,
             max_connections: 256,
             max_connections_per_addr: 192,
             head_timeout: Duration::from_secs(10),
             body_patience: Duration::from_secs(10),
+            reader_patience: Duration::from_secs(30),
         }
     }
 }

@@ -5,6 +5,7 @@ mod ask;
 mod body;
 mod caller;
 mod config;
+mod crowd;
 mod envelope;
 mod error;
 mod history;

@@ -1,13 +1,19 @@
 //! The server: hyper over HTTP/1.1, with bounds on what a peer may hold.
 
-use std::collections::HashMap;
+mod chunks;
+mod guard;
+mod head;
+mod unpanicked;
+mod unstalled;
+
+use std::convert::Infallible;
 use std::io;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use http::header::{CONNECTION, HeaderValue};
+use http::{Response, StatusCode};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -21,14 +27,17 @@ use tokio::time::sleep;
 use tower_service::Service;
 use tracing::debug;
 
-use crate::stats::Gauged;
-use crate::{Caller, Marti};
+use self::guard::Guard;
+use self::head::{MAX_LINES, Refusal};
+use self::unpanicked::Unpanicked;
+use self::unstalled::Unstalled;
+use crate::crowd::Crowd;
+use crate::error::ApiError;
+use crate::stats::{Counters, Gauged};
+use crate::{Body, Caller, Marti};
 
-/// Bytes of a request's head (robustness 1.2).
-const MAX_HEAD: usize = 16 << 10;
-
-/// Header lines of a request.
-const MAX_HEADERS: usize = 64;
+/// Bytes that are read and written at a time. A head is smaller: the guard sees to that.
+const MAX_BUF: usize = 64 << 10;
 
 /// Pause after a failed accept, which is mostly a lack of files that passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -53,8 +62,8 @@ pub async fn serve<P: PackageStore>(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(config.head_timeout)
-        .max_buf_size(MAX_HEAD)
-        .max_headers(MAX_HEADERS);
+        .max_buf_size(MAX_BUF)
+        .max_headers(MAX_LINES);
     let crowd = Crowd::new(config.max_connections, config.max_connections_per_addr);
     let (stop, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
@@ -73,24 +82,28 @@ pub async fn serve<P: PackageStore>(
                 continue;
             }
         };
-        let caller = Caller::plain(addr.ip());
-        let Some(place) = crowd.enter(addr.ip().to_canonical()) else {
+        let Some(place) = crowd.enter(Some(addr.ip())) else {
             marti.counters().connections_refused.fetch_add(1, Ordering::Relaxed);
             continue;
         };
         marti.counters().connections_accepted.fetch_add(1, Ordering::Relaxed);
         // Small answers are not to wait for each other.
         let _ = socket.set_nodelay(true);
-        let marti = marti.clone();
-        let service_of = marti.clone();
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(caller.clone());
-            service_of.clone().call(request)
-        });
+        let counters = marti.shared_counters();
+        let socket = Unstalled::new(socket, config.reader_patience, counters.clone());
+        // What outlives HTTP, a WebSocket, is still one of the crowd.
+        let held =
+            (place, stopped.clone(), Gauged::new(counters.clone(), |all| &all.connections_open));
+        let socket = Guard::new(socket, counters, held);
+        let service = Connection {
+            marti: marti.clone(),
+            caller: Caller::plain(addr.ip()),
+            stopping: Stopping(stopped.clone()),
+        };
+        let service = service_fn(move |request| service.clone().answer(request));
         let conn = http.serve_connection(TokioIo::new(socket), service).with_upgrades();
         let mut stopped = stopped.clone();
         connections.spawn(async move {
-            let _open = Gauged::new(&marti.counters().connections_open);
             let mut conn = pin!(conn);
             let ended = tokio::select! {
                 ended = conn.as_mut() => ended,
@@ -102,63 +115,86 @@ pub async fn serve<P: PackageStore>(
             if let Err(error) = ended {
                 debug!(%error, %addr, "connection failed");
             }
-            drop(place);
         });
     }
     drop(listener);
     stop.send_replace(());
     while connections.join_next().await.is_some() {}
+    // Those that speak another protocol now.
+    drop(stopped);
+    stop.closed().await;
     Ok(())
 }
 
-/// How many connections there are, in all and by address.
+/// Says when the server stops: an extension of requests.
 #[derive(Clone, Debug)]
-struct Crowd {
-    inner: Arc<Mutex<Inside>>,
-    max: usize,
-    max_per_addr: usize,
-}
+pub(crate) struct Stopping(watch::Receiver<()>);
 
-#[derive(Debug, Default)]
-struct Inside {
-    all: usize,
-    by_addr: HashMap<IpAddr, usize>,
-}
-
-impl Crowd {
-    fn new(max: usize, max_per_addr: usize) -> Self {
-        Self { inner: Arc::default(), max, max_per_addr }
+impl Stopping {
+    /// Completes when the server stops.
+    pub(crate) async fn wait(mut self) {
+        let _ = self.0.changed().await;
     }
+}
 
-    /// A place for a connection, if there is one.
-    fn enter(&self, addr: IpAddr) -> Option<Place> {
-        let mut inside = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = inside.by_addr.get(&addr).copied().unwrap_or_default();
-        if inside.all >= self.max || own >= self.max_per_addr {
-            return None;
+/// Answers the requests of one connection.
+struct Connection<P> {
+    marti: Marti<P>,
+    caller: Caller,
+    stopping: Stopping,
+}
+
+impl<P: PackageStore> Connection<P> {
+    async fn answer(
+        mut self,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        let counters = self.marti.shared_counters();
+        if let Some(refusal) = Refusal::of(request.method(), request.uri().path()) {
+            counters.heads_refused.fetch_add(1, Ordering::Relaxed);
+            return Ok(refused(refusal, &counters));
         }
-        inside.all += 1;
-        inside.by_addr.insert(addr, own + 1);
-        Some(Place { crowd: self.clone(), addr })
-    }
-}
-
-/// A connection's place, left when it is dropped.
-#[derive(Debug)]
-struct Place {
-    crowd: Crowd,
-    addr: IpAddr,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut inside = self.crowd.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inside.all -= 1;
-        if let Some(own) = inside.by_addr.get_mut(&self.addr) {
-            *own -= 1;
-            if *own == 0 {
-                inside.by_addr.remove(&self.addr);
+        let is_web_socket = head::is_web_socket(request.headers());
+        request.extensions_mut().insert(self.caller);
+        request.extensions_mut().insert(self.stopping);
+        let mut answer = match Unpanicked::new(self.marti.call(request)).await {
+            Some(Ok(answer)) => answer,
+            None => {
+                counters.panics.fetch_add(1, Ordering::Relaxed);
+                let error = ApiError::Internal("the request failed; the server goes on".to_owned());
+                let mut answer = error.into_answer();
+                counters.answered(answer.status());
+                close(&mut answer);
+                answer
             }
+        };
+        // From such a request on the guard looks at nothing more.
+        if is_web_socket && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            close(&mut answer);
+        }
+        Ok(answer)
+    }
+}
+
+impl<P> Clone for Connection<P> {
+    fn clone(&self) -> Self {
+        Self {
+            marti: self.marti.clone(),
+            caller: self.caller.clone(),
+            stopping: self.stopping.clone(),
         }
     }
+}
+
+/// The answer to a head that the guard has refused.
+fn refused(refusal: Refusal, counters: &Counters) -> Response<Body> {
+    let mut answer = ApiError::BadRequest(refusal.text().to_owned()).into_answer();
+    *answer.status_mut() = refusal.status();
+    counters.answered(answer.status());
+    close(&mut answer);
+    answer
+}
+
+fn close(answer: &mut Response<Body>) {
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
 }

@@ -23,6 +23,7 @@ use crate::pace::Paced;
 use crate::query::Query;
 use crate::router::Paths;
 use crate::routes::{self, Access, Shared};
+use crate::serve::Stopping;
 use crate::stats::Counters;
 use crate::{Body, Caller, History, MartiConfig, MartiStats, Role, origin};
 
@@ -40,7 +41,7 @@ pub(crate) struct Inner<P> {
     pub(crate) relay: Relay,
     pub(crate) packages: Arc<P>,
     pub(crate) history: Option<Arc<dyn History>>,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
     /// What handlers keep from one request to the next.
     pub(crate) shared: Shared,
     paths: Paths,
@@ -74,7 +75,7 @@ impl<P: PackageStore> Marti<P> {
             relay,
             packages,
             history,
-            counters: Counters::default(),
+            counters: Arc::default(),
             paths: Paths::new(),
         };
         Self { inner: Arc::new(inner) }
@@ -93,6 +94,10 @@ impl<P: PackageStore> Marti<P> {
     pub(crate) fn counters(&self) -> &Counters {
         &self.inner.counters
     }
+
+    pub(crate) fn shared_counters(&self) -> Arc<Counters> {
+        self.inner.counters.clone()
+    }
 }
 
 impl<P: PackageStore> Inner<P> {
@@ -108,6 +113,7 @@ impl<P: PackageStore> Inner<P> {
         let (parts, body) = request.into_parts();
         let origin = parts.headers.get(header::ORIGIN).cloned();
         let caller = parts.extensions.get::<Caller>().cloned();
+        let stopping = parts.extensions.get::<Stopping>().cloned();
         let base_url = base_url(&parts.headers, caller.as_ref().is_some_and(|one| one.is_tls));
         let is_head = parts.method == Method::HEAD;
         let body = Paced::new(body, self.config.body_patience).boxed_unsync();
@@ -130,6 +136,7 @@ impl<P: PackageStore> Inner<P> {
                 base_url: self.config.public_url.clone().unwrap_or(base_url),
                 body,
                 upgrade,
+                stopping,
             };
             routes::handle(self.clone(), found.route.endpoint, ask).await
         };

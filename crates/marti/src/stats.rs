@@ -1,5 +1,6 @@
 //! Counters.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::StatusCode;
@@ -20,8 +21,18 @@ pub struct MartiStats {
     pub answers_client_error: u64,
     /// Answers that say what is wrong with the server: status 5xx.
     pub answers_server_error: u64,
+    /// Requests refused for their head alone: what is no unambiguous HTTP, or too large.
+    pub heads_refused: u64,
+    /// Bodies that could not be read on because their chunks were none.
+    pub bodies_refused: u64,
+    /// Connections broken off because the peer took nothing of what it asked for.
+    pub readers_refused: u64,
+    /// Requests whose handling panicked. Each is a fault of the server.
+    pub panics: u64,
     /// Streams of events open now.
     pub streams_open: u64,
+    /// Streams of events refused because there were too many, in all or from one address.
+    pub streams_refused: u64,
     /// Events taken from requests.
     pub events_in: u64,
 }
@@ -35,7 +46,12 @@ pub(crate) struct Counters {
     answers_success: AtomicU64,
     answers_client_error: AtomicU64,
     answers_server_error: AtomicU64,
+    pub(crate) heads_refused: AtomicU64,
+    pub(crate) bodies_refused: AtomicU64,
+    pub(crate) readers_refused: AtomicU64,
+    pub(crate) panics: AtomicU64,
     pub(crate) streams_open: AtomicU64,
+    pub(crate) streams_refused: AtomicU64,
     pub(crate) events_in: AtomicU64,
 }
 
@@ -59,24 +75,32 @@ impl Counters {
             answers_success: get(&self.answers_success),
             answers_client_error: get(&self.answers_client_error),
             answers_server_error: get(&self.answers_server_error),
+            heads_refused: get(&self.heads_refused),
+            bodies_refused: get(&self.bodies_refused),
+            readers_refused: get(&self.readers_refused),
+            panics: get(&self.panics),
             streams_open: get(&self.streams_open),
+            streams_refused: get(&self.streams_refused),
             events_in: get(&self.events_in),
         }
     }
 }
 
 /// One more in a gauge, for as long as it lives.
-pub(crate) struct Gauged<'a>(&'a AtomicU64);
+pub(crate) struct Gauged {
+    counters: Arc<Counters>,
+    gauge: fn(&Counters) -> &AtomicU64,
+}
 
-impl<'a> Gauged<'a> {
-    pub(crate) fn new(gauge: &'a AtomicU64) -> Self {
-        gauge.fetch_add(1, Ordering::Relaxed);
-        Self(gauge)
+impl Gauged {
+    pub(crate) fn new(counters: Arc<Counters>, gauge: fn(&Counters) -> &AtomicU64) -> Self {
+        gauge(&counters).fetch_add(1, Ordering::Relaxed);
+        Self { counters, gauge }
     }
 }
 
-impl Drop for Gauged<'_> {
+impl Drop for Gauged {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        (self.gauge)(&self.counters).fetch_sub(1, Ordering::Relaxed);
     }
 }
