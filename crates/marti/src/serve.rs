@@ -131,9 +131,14 @@ pub async fn serve<P: PackageStore>(
 pub(crate) struct Stopping(watch::Receiver<()>);
 
 impl Stopping {
-    /// Completes when the server stops.
-    pub(crate) async fn wait(mut self) {
-        let _ = self.0.changed().await;
+    /// Completes when the server stops; never where that is not known.
+    pub(crate) async fn of(known: Option<Self>) {
+        match known {
+            Some(Self(mut stopped)) => {
+                let _ = stopped.changed().await;
+            }
+            None => std::future::pending().await,
+        }
     }
 }
 

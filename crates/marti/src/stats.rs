@@ -51,8 +51,8 @@ pub(crate) struct Counters {
     pub(crate) readers_refused: AtomicU64,
     pub(crate) panics: AtomicU64,
     pub(crate) streams_open: AtomicU64,
-    pub(crate) streams_refused: AtomicU64,
-    pub(crate) events_in: AtomicU64,
+    streams_refused: AtomicU64,
+    events_in: AtomicU64,
 }
 
 impl Counters {
@@ -64,6 +64,16 @@ impl Counters {
             _ => &self.answers_success,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts events that were taken.
+    pub(crate) fn took(&self, events: u64) {
+        self.events_in.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// Counts a stream that there was no room for.
+    pub(crate) fn refused_stream(&self) {
+        self.streams_refused.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn read(&self) -> MartiStats {

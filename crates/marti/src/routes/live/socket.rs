@@ -1,0 +1,238 @@
+//! A WebSocket: the events that the caller sees, each a text of JSON, and those it sends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, StatusCode};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use relay::CloseReason;
+use store::packages::PackageStore;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tracing::debug;
+
+use super::feed::Feed;
+use super::intake::{Intake, Sender};
+use super::receipt;
+use super::stream::HEARTBEAT;
+use crate::answer::{self, Answer};
+use crate::ask::Ask;
+use crate::error::ApiError;
+use crate::serve::Stopping;
+use crate::service::Inner;
+use crate::stats::Gauged;
+
+/// A peer of whom nothing was heard for so long, no answer to three pings either, is gone.
+const SILENCE: Duration = Duration::from_secs(50);
+
+/// Time for the peer to say goodbye in its turn.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Bytes that are read and written at a time.
+const BUF: usize = 8 << 10;
+
+/// Bytes that wait for a slow peer. One message of events is smaller.
+const MAX_WAITING: usize = 4 << 20;
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// Makes the connection a WebSocket.
+pub(crate) async fn web_socket<P: PackageStore>(
+    marti: Arc<Inner<P>>,
+    mut ask: Ask,
+) -> Result<Answer, ApiError> {
+    let key = match accept(&ask.headers) {
+        Ok(key) => key,
+        Err(refused) => return refused,
+    };
+    let upgrade = ask.upgrade.take();
+    let upgrade = upgrade.ok_or_else(|| ApiError::BadRequest("not on this connection".into()))?;
+    // Who may not send may look on all the same.
+    let sender = super::sender(&marti, &ask);
+    let feed = super::look(&marti, super::enter(&marti, &ask)?, "ws").await?;
+    let talk = Talk { marti: marti.clone(), sender, feed };
+    tokio::spawn(talk.run(upgrade, ask.stopping));
+    let mut answer = answer::empty(StatusCode::SWITCHING_PROTOCOLS);
+    let headers = answer.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, key);
+    Ok(answer)
+}
+
+/// What proves to the peer that this is a WebSocket; or the answer to what asks for none.
+fn accept(headers: &HeaderMap) -> Result<HeaderValue, Result<Answer, ApiError>> {
+    let has = |name: HeaderName, word: &str| {
+        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        let mut words = values.flat_map(|value| value.split(',')).map(str::trim);
+        words.any(|one| one.eq_ignore_ascii_case(word))
+    };
+    let upgrade = (StatusCode::UPGRADE_REQUIRED, header::UPGRADE, "websocket");
+    let version = (StatusCode::UPGRADE_REQUIRED, header::SEC_WEBSOCKET_VERSION, "13");
+    let lacking = if !has(header::UPGRADE, "websocket") || !has(header::CONNECTION, "upgrade") {
+        Some(upgrade)
+    } else if !has(header::SEC_WEBSOCKET_VERSION, "13") {
+        Some(version)
+    } else {
+        None
+    };
+    if let Some((status, name, value)) = lacking {
+        let mut answer = answer::empty(status);
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+        return Err(Ok(answer));
+    }
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    let key = match (keys.next(), keys.next()) {
+        (Some(key), None) if is_key(key.as_bytes()) => derive_accept_key(key.as_bytes()),
+        _ => return Err(Err(ApiError::BadRequest("Sec-WebSocket-Key is no key".to_owned()))),
+    };
+    HeaderValue::try_from(key).map_err(|_| Err(ApiError::Internal("no key".to_owned())))
+}
+
+/// Whether this is Base64 of 16 bytes.
+fn is_key(key: &[u8]) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    key.len() == 24 && key.strip_suffix(b"==").is_some_and(|digits| digits.iter().all(is_digit))
+}
+
+/// A WebSocket and what it shows.
+struct Talk<P> {
+    marti: Arc<Inner<P>>,
+    sender: Result<Sender, ApiError>,
+    feed: Feed,
+}
+
+impl<P: PackageStore> Talk<P> {
+    async fn run(mut self, upgrade: OnUpgrade, stopping: Option<Stopping>) {
+        let upgraded = match upgrade.await {
+            Ok(upgraded) => upgraded,
+            Err(error) => return debug!(%error, "a WebSocket did not come about"),
+        };
+        let _open = Gauged::new(self.marti.counters.clone(), |all| &all.streams_open);
+        let max = self.marti.config.max_body_bytes;
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUF)
+            .write_buffer_size(BUF)
+            .max_write_buffer_size(MAX_WAITING)
+            .max_message_size(Some(max))
+            .max_frame_size(Some(max));
+        let io = TokioIo::new(upgraded);
+        let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+        let goodbye = tokio::select! {
+            goodbye = self.talk(&mut socket) => goodbye,
+            () = Stopping::of(stopping) => Some((CloseCode::Away, "the server stops")),
+        };
+        let Some((code, text)) = goodbye else { return };
+        let reason = Utf8Bytes::from_static(text);
+        let leave = async {
+            let said = socket.close(Some(CloseFrame { code, reason })).await;
+            // Until the peer agrees.
+            while said.is_ok() && matches!(socket.next().await, Some(Ok(_))) {}
+        };
+        let _ = timeout(GOODBYE, leave).await;
+    }
+
+    /// Until there is a reason to end it; `None` when the peer has ended it.
+    async fn talk(&mut self, socket: &mut Socket) -> Option<(CloseCode, &'static str)> {
+        let mut beats = interval(HEARTBEAT);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        beats.reset();
+        let mut heard = Instant::now();
+        loop {
+            tokio::select! {
+                message = socket.next() => {
+                    heard = Instant::now();
+                    match self.receive(socket, message?).await {
+                        Ok(()) => {}
+                        Err(goodbye) => return goodbye,
+                    }
+                }
+                events = self.feed.next() => match events {
+                    Some(events) => {
+                        for event in events {
+                            socket.feed(Message::text(event)).await.ok()?;
+                        }
+                        socket.flush().await.ok()?;
+                    }
+                    None => return Some(goodbye(self.feed.reason().await)),
+                },
+                _ = beats.tick() => {
+                    if heard.elapsed() > SILENCE {
+                        return Some((CloseCode::Away, "nothing was heard of you"));
+                    }
+                    socket.send(Message::Ping(Default::default())).await.ok()?;
+                }
+            }
+        }
+    }
+
+    /// Takes what the peer sends. The error is why to end, as of [`talk`](Self::talk).
+    async fn receive(
+        &self,
+        socket: &mut Socket,
+        message: Result<Message, Error>,
+    ) -> Result<(), Option<(CloseCode, &'static str)>> {
+        let text = match message {
+            Ok(Message::Text(text)) => text,
+            Ok(Message::Binary(_)) => {
+                return Err(Some((CloseCode::Unsupported, "events are text: XML or JSON")));
+            }
+            // Pings and goodbyes are answered by the library.
+            Ok(_) => return Ok(()),
+            Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
+                return Err(Some((CloseCode::Size, "the message is too long")));
+            }
+            Err(Error::Utf8(_)) => return Err(Some((CloseCode::Invalid, "a text is UTF-8"))),
+            Err(Error::Protocol(_)) => {
+                return Err(Some((CloseCode::Protocol, "this is no WebSocket")));
+            }
+            Err(error) => {
+                debug!(%error, "a WebSocket failed");
+                return Err(None);
+            }
+        };
+        let answer = match &self.sender {
+            Ok(sender) => {
+                let mut intake = Intake::new(&self.marti.relay, sender);
+                intake.take(text.as_bytes()).await;
+                let done = intake.finish();
+                self.marti.counters.took(done.events - done.refused);
+                receipt(&done)
+            }
+            Err(error) => serde_json::json!({ "error": error.to_string() }).to_string(),
+        };
+        socket.send(Message::text(answer)).await.map_err(|_| None)
+    }
+}
+
+/// What the peer is told when the relay has ended its connection.
+fn goodbye(reason: CloseReason) -> (CloseCode, &'static str) {
+    match reason {
+        CloseReason::Shutdown => (CloseCode::Away, "the server stops"),
+        CloseReason::SlowConsumer | CloseReason::WriteTimeout => {
+            (CloseCode::Again, "you do not keep up")
+        }
+        _ => (CloseCode::Error, "the stream has ended"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_sixteen_bytes() {
+        assert!(is_key(b"dGhlIHNhbXBsZSBub25jZQ=="));
+        for key in ["", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZ===", "short==", "a b=="] {
+            assert!(!is_key(key.as_bytes()), "{key}");
+        }
+    }
+}
