@@ -47,6 +47,7 @@ impl Server {
         };
         if kind == Kind::TinyCot {
             command.args(["serve", "--cot-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+            command.args(["--http-listen", "127.0.0.1:0"]);
             command.arg("--data-dir").arg(data.path());
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());

@@ -25,6 +25,7 @@ impl Server {
     pub(crate) fn start(data: &Path, args: &[&str]) -> Result<Self, Error> {
         let mut command = Command::new(tinycot());
         command.args(["serve", "--cot-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+        command.args(["--http-listen", "127.0.0.1:0"]);
         command.arg("--data-dir").arg(data).args(args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let begin = Instant::now();

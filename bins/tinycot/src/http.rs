@@ -42,6 +42,12 @@ const MAINTAIN_EVERY: Duration = Duration::from_secs(60);
 /// Time for requests that have begun when the server stops.
 const FINISH_WITHIN: Duration = Duration::from_secs(1);
 
+/// Time for the database to be closed after that.
+const CLOSE_WITHIN: Duration = Duration::from_millis(500);
+
+/// The thread ends within this time when it is asked to.
+pub(crate) const END_WITHIN: Duration = FINISH_WITHIN.saturating_add(CLOSE_WITHIN);
+
 /// The API, once the store is open; for the admin listener, too.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Packages {
@@ -185,7 +191,7 @@ impl Http {
             }
             () = late => warn!("downloads or uploads were broken off"),
         }
-        if timeout(FINISH_WITHIN, store.close()).await.is_err() {
+        if timeout(CLOSE_WITHIN, store.close()).await.is_err() {
             warn!("the database of data packages was not closed in time");
         }
     }

@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 use crate::admin::{self, Admin, Token};
 use crate::app::{LOG_PATIENCE, Probe, asked, runtime};
 use crate::error::{Failure, exit};
-use crate::http::Packages;
+use crate::http::{self, Packages};
 use crate::logging::LogWriter;
 use crate::storage::FINISH_WITHIN;
 
@@ -77,7 +77,7 @@ impl Ops {
         if !self.stats_interval.is_zero() {
             runtime.spawn(traffic(self.relay, self.stats_interval, self.stop.subscribe()));
         }
-        let patience = self.drain_timeout + FINISH_WITHIN + GRACE;
+        let patience = (self.drain_timeout + FINISH_WITHIN).max(http::END_WITHIN) + GRACE;
         let run = watch_signals(signals, self.stop, patience, self.log);
         thread::Builder::new()
             .name("ops".to_owned())

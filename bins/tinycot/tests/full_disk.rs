@@ -27,6 +27,9 @@ use tempfile::TempDir;
 /// Clients that exchange events all the time.
 const CLIENTS: u32 = 100;
 
+/// The disk of a test is small: uploads need not leave much of it.
+const SMALL: &str = "--packages-free=64KiB";
+
 /// Longest time in which the server has to be well again.
 const RECOVERY: Duration = Duration::from_secs(5);
 
@@ -35,7 +38,7 @@ fn a_full_disk_touches_nobody() {
     let dir = TempDir::new().unwrap();
     let Some(_mount) = possible(Mount::memory(&dir.path().join("disk"), "4m")) else { return };
     let data = dir.path().join("disk/data");
-    let args = ["--dump", "json", "--dump-file-size", "256KiB", "--journal-size", "64KiB"];
+    let args = ["--dump", "json", "--dump-file-size", "256KiB", "--journal-size", "64KiB", SMALL];
     let server = Server::with_data(&data, &args);
     let mut gateway = server.client();
     gateway.send(&position("BEFORE", "BEFORE"));
@@ -76,7 +79,7 @@ fn a_disk_that_does_not_answer_touches_nobody() {
     let hold = std::env::var("FULL_DISK_HOLD").ok().and_then(|text| text.parse().ok());
     let hold = Duration::from_secs(hold.unwrap_or(5));
     let Some(disk) = Disk::make() else { return };
-    let args = ["--dump", "json", "--journal-size", "64KiB"];
+    let args = ["--dump", "json", "--journal-size", "64KiB", SMALL];
     let server = Server::with_data(&disk.data(), &args);
     let mut gateway = server.client();
     gateway.send(&position("BEFORE", "BEFORE"));

@@ -73,11 +73,17 @@ fn a_taken_port_is_named_with_what_to_do() {
     let taken = holder.local_addr().unwrap().to_string();
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().to_str().unwrap();
-    for (key, flag, other, free) in [
-        ("cot_listen", "--cot-listen", "--admin-listen", "off"),
-        ("admin_listen", "--admin-listen", "--cot-listen", "127.0.0.1:0"),
+    let free =
+        [("--cot-listen", "127.0.0.1:0"), ("--admin-listen", "off"), ("--http-listen", "off")];
+    for (key, flag) in [
+        ("cot_listen", "--cot-listen"),
+        ("admin_listen", "--admin-listen"),
+        ("http_listen", "--http-listen"),
     ] {
-        let output = run(&["serve", "--data-dir", data, flag, &taken, other, free]);
+        let mut args = vec!["serve", "--data-dir", data, flag, &taken];
+        let others = free.into_iter().filter(|(other, _)| *other != flag);
+        args.extend(others.flat_map(|(other, addr)| [other, addr]));
+        let output = run(&args);
         assert_eq!(output.status.code(), Some(69));
         assert!(output.stdout.is_empty(), "nothing is announced before all is bound");
         let text = stderr(&output);
@@ -106,7 +112,7 @@ fn the_data_directory_is_made_for_its_owner_alone() {
     let mut names: Vec<_> =
         fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, ["lock", "state"], "the probe is gone");
+    assert_eq!(names, ["admin.token", "lock", "packages", "state"], "the probe is gone");
 }
 
 #[test]
@@ -157,6 +163,8 @@ fn a_closed_standard_output_and_error_do_not_stop_the_server() {
             "serve",
             "--admin-listen",
             "off",
+            "--http-listen",
+            "127.0.0.1:0",
             "--log",
             "trace",
             "--cot-listen",
@@ -214,7 +222,7 @@ fn a_log_that_nobody_reads_does_not_hold_up_the_server() {
 
 #[test]
 fn too_few_files_mean_fewer_clients_and_a_working_admin_listener() {
-    let server = Server::run_by("ulimit -n 100; exec \"$@\"");
+    let server = Server::run_by("ulimit -n 128; exec \"$@\"");
     let clients: Vec<_> = (0..50).map(|_| server.client()).collect();
     wait_until("the last ones are refused", || {
         server.json("/api/stats")["connections_refused"]["full"] == 22

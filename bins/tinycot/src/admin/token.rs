@@ -100,10 +100,11 @@ mod tests {
         let path = dir.path().join(TOKEN_FILE);
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.trim();
         let same = Token::prepare(dir.path()).unwrap();
         for token in [token, same] {
-            assert!(token.is_borne(&bearing(&format!("Bearer {}", text.trim()))));
-            assert!(!token.is_borne(&bearing(&format!("Basic {}", text.trim()))));
+            assert!(token.is_borne(&bearing(&format!("Bearer {text}"))));
+            assert!(!token.is_borne(&bearing(&format!("Basic {text}"))));
             assert!(!token.is_borne(&bearing(&format!("Bearer {}", &text[1..]))));
             assert!(!token.is_borne(&bearing("Bearer ")));
             assert!(!token.is_borne(&HeaderMap::new()));

@@ -65,6 +65,8 @@ pub(crate) struct Server {
     pub(crate) cot: SocketAddr,
     /// Port 0 when there is no admin listener.
     pub(crate) admin: SocketAddr,
+    /// Of data packages; port 0 when there are none.
+    pub(crate) http: SocketAddr,
     /// Lives as long as the server.
     data: Option<TempDir>,
 }
@@ -99,8 +101,10 @@ impl Server {
 
     fn spawn(mut command: Command, data: &Path, args: &[&str]) -> Self {
         command.args(["serve", "--cot-listen", "127.0.0.1:0", "--data-dir"]).arg(data);
-        if !args.contains(&"--admin-listen") {
-            command.args(["--admin-listen", "127.0.0.1:0"]);
+        for listen in ["--admin-listen", "--http-listen"] {
+            if !args.contains(&listen) {
+                command.args([listen, "127.0.0.1:0"]);
+            }
         }
         command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -115,8 +119,8 @@ impl Server {
             let addr = banner.lines().find_map(|line| line.strip_prefix(prefix.as_str()));
             addr.map_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)), |addr| addr.parse().unwrap())
         };
-        let (cot, admin) = (listening("cot"), listening("admin"));
-        Self { child, banner, cot, admin, data: None }
+        let (cot, admin, http) = (listening("cot"), listening("admin"), listening("http"));
+        Self { child, banner, cot, admin, http, data: None }
     }
 
     pub(crate) fn client(&self) -> Client {
