@@ -1,5 +1,7 @@
 //! The server on a directory that outlives it, and what it has written.
 
+#![allow(dead_code, reason = "each bench uses its own part")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Error, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,6 +17,8 @@ pub(crate) struct Server {
     /// Where it takes clients.
     pub(crate) addr: SocketAddr,
     admin: SocketAddr,
+    /// Where it has data packages.
+    pub(crate) http: SocketAddr,
     /// Time from the call that started it to its word that it is ready.
     pub(crate) started_in: Duration,
 }
@@ -32,13 +36,15 @@ impl Server {
         let mut child = command.spawn()?;
         let stdout = child.stdout.take().ok_or_else(|| Error::other("no standard output"))?;
         let mut lines = BufReader::new(stdout).lines();
-        let (mut addr, mut admin) = (None, None);
+        let (mut addr, mut admin, mut http) = (None, None, None);
         for line in &mut lines {
             let line = line?;
             if let Some(listening) = line.strip_prefix("listening cot ") {
                 addr = listening.trim().parse().ok();
             } else if let Some(listening) = line.strip_prefix("listening admin ") {
                 admin = listening.trim().parse().ok();
+            } else if let Some(listening) = line.strip_prefix("listening http ") {
+                http = listening.trim().parse().ok();
             } else if line.starts_with("ready") {
                 break;
             }
@@ -46,11 +52,11 @@ impl Server {
         let started_in = begin.elapsed();
         // Whatever else it prints is read, so that it never waits for us.
         thread::spawn(move || lines.for_each(drop));
-        let (Some(addr), Some(admin)) = (addr, admin) else {
+        let (Some(addr), Some(admin), Some(http)) = (addr, admin, http) else {
             drop(child.kill());
             return Err(Error::other("the server did not say where it listens"));
         };
-        Ok(Self { child, addr, admin, started_in })
+        Ok(Self { child, addr, admin, http, started_in })
     }
 
     pub(crate) fn pid(&self) -> u32 {
