@@ -1,57 +1,192 @@
-//! To come.
+//! Video feeds, which clients show each other (marti-api B.8): one registry, as the XML list that
+//! ATAK knows and as the JSON of later clients. The server carries no video itself.
+
+mod file;
+mod model;
+mod registry;
+mod vcm;
 
 use std::sync::Arc;
 
+use http::{StatusCode, header};
+use serde_json::{Value, json};
 use store::packages::PackageStore;
 
-use crate::answer::Answer;
+use self::model::Connection;
+use self::registry::{Changer, Registry, Rows};
+use super::groups;
+use crate::answer::{self, Answer};
 use crate::ask::Ask;
 use crate::error::ApiError;
 use crate::service::Inner;
+use crate::sight::Sight;
 
+/// Bytes of a request about feeds.
+const MAX_BODY: usize = 256 << 10;
+
+/// What is kept between requests.
 #[derive(Debug)]
-pub(crate) struct Shared;
+pub(crate) struct Shared {
+    registry: Arc<Registry>,
+}
 
 impl Shared {
-    pub(crate) fn new(_: &crate::MartiConfig) -> Self {
-        Self
+    pub(crate) fn new(config: &crate::MartiConfig) -> Self {
+        Self { registry: Arc::new(Registry::new(config.feeds_file.clone())) }
     }
 }
 
-pub(crate) async fn vcm<P: PackageStore>(_: Arc<Inner<P>>, _: Ask) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+/// All feeds that are switched on, as XML.
+pub(crate) async fn vcm<P: PackageStore>(
+    marti: Arc<Inner<P>>,
+    ask: Ask,
+) -> Result<Answer, ApiError> {
+    // iTAK takes the address for the whole URL.
+    let agent = ask.header(header::USER_AGENT).unwrap_or_default();
+    let has_whole_urls = agent.to_ascii_lowercase().contains("itak");
+    let changer = changer(&marti, &ask)?;
+    let rows = marti.shared.feeds.registry.rows();
+    let seen = seen(&rows, &changer);
+    Ok(answer::xml(vcm::write(seen, has_whole_urls)))
 }
 
-pub(crate) async fn add_vcm<P: PackageStore>(_: Arc<Inner<P>>, _: Ask) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+/// Takes feeds as XML, each new or in place of the one with its uid.
+pub(crate) async fn add_vcm<P: PackageStore>(
+    marti: Arc<Inner<P>>,
+    mut ask: Ask,
+) -> Result<Answer, ApiError> {
+    let text = ask.text(MAX_BODY).await?;
+    let feeds = vcm::read(&text)
+        .map_err(|why| ApiError::BadRequest(format!("no list of video connections: {why}")))?;
+    let changer = changer(&marti, &ask)?;
+    let put = move |rows: &mut Rows| {
+        feeds.into_iter().try_for_each(|feed| registry::put_feed(rows, feed, &changer))
+    };
+    marti.shared.feeds.registry.change(put).await?;
+    Ok(answer::empty(StatusCode::OK))
 }
 
+/// Forgets a feed: the one whose uid is `id` or `uid`.
 pub(crate) async fn remove_vcm<P: PackageStore>(
-    _: Arc<Inner<P>>,
-    _: Ask,
+    marti: Arc<Inner<P>>,
+    ask: Ask,
 ) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+    let uid = ["id", "uid"].into_iter().find_map(|name| ask.query.get(name)).map(str::to_owned);
+    let Some(uid) = uid else {
+        return Err(ApiError::BadRequest("`id` is missing".to_owned()));
+    };
+    let changer = changer(&marti, &ask)?;
+    let remove = move |rows: &mut Rows| registry::remove_feed(rows, &uid, &changer);
+    marti.shared.feeds.registry.change(remove).await?;
+    Ok(answer::empty(StatusCode::OK))
 }
 
+/// All feeds as JSON; with `protocol` those that are reached by it.
 pub(crate) async fn list_feeds<P: PackageStore>(
-    _: Arc<Inner<P>>,
-    _: Ask,
+    marti: Arc<Inner<P>>,
+    ask: Ask,
 ) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+    let changer = changer(&marti, &ask)?;
+    let rows = marti.shared.feeds.registry.rows();
+    let protocol = ask.query.get("protocol");
+    let is_wanted = |row: &&Connection| protocol.is_none_or(|protocol| row.has_protocol(protocol));
+    let list: Vec<_> = seen(&rows, &changer).filter(is_wanted).collect();
+    Ok(answer::ok(&json!({ "videoConnections": list })))
 }
 
-pub(crate) async fn add<P: PackageStore>(_: Arc<Inner<P>>, _: Ask) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+/// Takes feeds as JSON, each new or in place of the one with its uuid.
+pub(crate) async fn add<P: PackageStore>(
+    marti: Arc<Inner<P>>,
+    mut ask: Ask,
+) -> Result<Answer, ApiError> {
+    let connections = read_connections(&ask.bytes(MAX_BODY).await?)?;
+    let changer = changer(&marti, &ask)?;
+    let put = move |rows: &mut Rows| {
+        for connection in &connections {
+            registry::put(rows, connection.clone(), &changer)?;
+        }
+        Ok(connections)
+    };
+    let added = marti.shared.feeds.registry.change(put).await?;
+    Ok(answer::ok(&json!({ "videoConnections": added })))
 }
 
-pub(crate) async fn one<P: PackageStore>(_: Arc<Inner<P>>, _: Ask) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+/// One connection as JSON.
+pub(crate) async fn one<P: PackageStore>(
+    marti: Arc<Inner<P>>,
+    ask: Ask,
+) -> Result<Answer, ApiError> {
+    let changer = changer(&marti, &ask)?;
+    let rows = marti.shared.feeds.registry.rows();
+    Ok(answer::ok(&registry::find(&rows, ask.param("uuid"), &changer)?.connection))
 }
 
-pub(crate) async fn replace<P: PackageStore>(_: Arc<Inner<P>>, _: Ask) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+/// Puts a connection in the place of one there is.
+pub(crate) async fn replace<P: PackageStore>(
+    marti: Arc<Inner<P>>,
+    mut ask: Ask,
+) -> Result<Answer, ApiError> {
+    let uuid = ask.param("uuid").to_owned();
+    let body: Value = ask.json(MAX_BODY).await?;
+    let connection = Connection::read(body, Some(&uuid)).map_err(ApiError::BadRequest)?;
+    let changer = changer(&marti, &ask)?;
+    let replace = move |rows: &mut Rows| {
+        registry::find(rows, &uuid, &changer)?;
+        registry::put(rows, connection.clone(), &changer)?;
+        Ok(connection)
+    };
+    Ok(answer::ok(&marti.shared.feeds.registry.change(replace).await?))
 }
 
-pub(crate) async fn remove<P: PackageStore>(_: Arc<Inner<P>>, _: Ask) -> Result<Answer, ApiError> {
-    Err(ApiError::NotImplemented("to come".to_owned()))
+/// Forgets a connection.
+pub(crate) async fn remove<P: PackageStore>(
+    marti: Arc<Inner<P>>,
+    ask: Ask,
+) -> Result<Answer, ApiError> {
+    let uuid = ask.param("uuid").to_owned();
+    let changer = changer(&marti, &ask)?;
+    let remove = move |rows: &mut Rows| registry::remove(rows, &uuid, &changer);
+    marti.shared.feeds.registry.change(remove).await?;
+    Ok(answer::empty(StatusCode::OK))
+}
+
+/// `{"videoConnections":[…]}`, or one connection alone.
+fn read_connections(body: &[u8]) -> Result<Vec<Connection>, ApiError> {
+    let bad = |why: String| ApiError::BadRequest(format!("no video connections: {why}"));
+    let mut body: Value = serde_json::from_slice(body).map_err(|error| bad(error.to_string()))?;
+    match body.get_mut("videoConnections").map(Value::take) {
+        Some(Value::Array(list)) => {
+            list.into_iter().map(|one| Connection::read(one, None)).collect::<Result<_, _>>()
+        }
+        Some(_) => Err("`videoConnections` is no list".to_owned()),
+        None => Connection::read(body, None).map(|one| vec![one]),
+    }
+    .map_err(bad)
+}
+
+/// Who asks, and for whom their feeds are: for the teams that `group` names, among those the caller
+/// is in, else for all of these.
+fn changer<P: PackageStore>(marti: &Inner<P>, ask: &Ask) -> Result<Changer, ApiError> {
+    let sight = Sight::of(ask, &marti.relay);
+    let named: Vec<_> =
+        ask.query.list("group").filter(|group| *group != groups::EVERYONE).collect();
+    if let Some(foreign) = named.iter().find(|group| !sight.is_in(group)) {
+        return Err(ApiError::Forbidden(format!("the team {foreign} is not yours")));
+    }
+    let teams = match &sight {
+        _ if !named.is_empty() => Some(named.into_iter().map(str::to_owned).collect()),
+        Sight::Everything => None,
+        Sight::Teams(teams) => Some(teams.clone()),
+    };
+    Ok(Changer {
+        caller: ask.caller.clone(),
+        viewer: sight.relay_viewer(),
+        policy: marti.relay.policy(),
+        teams,
+    })
+}
+
+/// The connections that somebody may see.
+fn seen<'a>(rows: &'a Rows, changer: &'a Changer) -> impl Iterator<Item = &'a Connection> {
+    rows.values().filter(|row| changer.sees(row)).map(|row| &row.connection)
 }
