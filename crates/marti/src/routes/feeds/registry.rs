@@ -323,7 +323,7 @@ mod tests {
         assert!(matches!(too_large.await, Err(ApiError::TooLarge(_))));
         let long = "u".repeat(MAX_CONNECTION_BYTES / 2);
         let all = registry.change(move |rows| {
-            (0..MAX_CONNECTIONS)
+            (0..MAX_BYTES / long.len())
                 .try_for_each(|at| put_feed(rows, feed(&at.to_string(), &long), &who))
         });
         assert!(matches!(all.await, Err(ApiError::Full(_))));
