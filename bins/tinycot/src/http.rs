@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use marti::{Marti, MartiConfig};
+use marti::{DumpHistory, Marti, MartiConfig};
 use relay::server::Relay;
 use store::packages::{PackageHealth, PackagesConfig, ScrubBudget, SqlitePackages};
 use tokio::net::TcpListener;
@@ -26,6 +26,9 @@ use crate::error::Failure;
 
 /// Directory of the packages in the data directory.
 pub(crate) const PACKAGES_DIR: &str = "packages";
+
+/// File of the video feeds in the data directory.
+const FEEDS_FILE: &str = "video.json";
 
 /// Threads that read and write files, beside that of the database.
 const FILE_THREADS: usize = 16;
@@ -134,7 +137,8 @@ impl Http {
         packages_config.max_total_bytes = settings.packages_total;
         packages_config.max_owner_bytes = settings.packages_owner_total;
         packages_config.min_free_bytes = settings.packages_free;
-        let is_recorded = settings.dump == DumpMode::Json;
+        config.feeds_file = Some(settings.data_dir.join(FEEDS_FILE));
+        let is_recorded = settings.dump != DumpMode::Off;
         Ok(Self {
             listener,
             relay,
@@ -227,8 +231,15 @@ impl Http {
     }
 
     fn api(&self, store: &SqlitePackages) -> Marti<SqlitePackages> {
+        let (config, relay) = (self.config.clone(), self.relay.clone());
         let store = Arc::new(store.clone());
-        Marti::new(self.config.clone(), self.relay.clone(), store)
+        match &self.dump_dir {
+            Some(dir) => {
+                let history = Arc::new(DumpHistory::new(dir));
+                Marti::with_history(config, relay, store, history)
+            }
+            None => Marti::new(config, relay, store),
+        }
     }
 }
 

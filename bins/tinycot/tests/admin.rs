@@ -47,7 +47,12 @@ fn metrics_count_everything_and_name_nobody() {
 fn every_metric_is_explained_to_operators() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
     let page = std::fs::read_to_string(page).unwrap();
-    let metrics = Server::with(&["--dump"]).get("/metrics").1;
+    let server = Server::with(&["--dump"]);
+    let mut metrics = String::new();
+    wait_until("data packages are there", || {
+        metrics = server.get("/metrics").1;
+        metrics.contains("tinycot_http_") && metrics.contains("tinycot_package_")
+    });
     let kinds = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     for (name, kind) in kinds {
         let suffix = match kind {

@@ -22,6 +22,15 @@ pub(super) fn encode(out: &mut Writer<'_>, packages: &Packages) -> Result<(), Er
         ("server_error", http.answers_server_error),
     ];
     out.labelled("http_answers", "HTTP answers by outcome", "outcome", answers.into_iter())?;
+    let refused = [
+        ("head", http.heads_refused),
+        ("body", http.bodies_refused),
+        ("slow_reader", http.readers_refused),
+        ("streams_full", http.streams_refused),
+    ];
+    out.labelled("http_refused", "Requests refused, by why", "reason", refused.into_iter())?;
+    let panics = "Requests whose handling failed by a fault of this program";
+    out.counter("http_panics", panics, None, http.panics)?;
     out.gauge("http_streams_open", "Streams of events open now", None, http.streams_open)?;
 
     let stats = store.stats();
