@@ -212,8 +212,7 @@ impl Http {
             };
             match opened {
                 Ok(store) => {
-                    let found = store.report();
-                    info!(dir = %self.dir.display(), ?found, "sharing data packages");
+                    info!(dir = %self.dir.display(), "sharing data packages");
                     return Some(store);
                 }
                 Err(error) => {
