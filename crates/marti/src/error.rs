@@ -47,6 +47,12 @@ pub(crate) enum ApiError {
     /// The body is larger than it may be.
     #[error("{0}")]
     TooLarge(String),
+    /// The part that is asked for is none of the content.
+    #[error("the content has only {size} bytes")]
+    Unsatisfiable {
+        /// Size of the content. Bytes.
+        size: u64,
+    },
     /// Nobody is known to call.
     #[error("{0}")]
     Unauthorized(String),
@@ -74,6 +80,9 @@ impl ApiError {
             Self::NotImplemented(_) => (S::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", Some(3)),
             Self::Timeout(_) => (S::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", None),
             Self::TooLarge(_) => (S::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", None),
+            Self::Unsatisfiable { .. } => {
+                (S::RANGE_NOT_SATISFIABLE, "RANGE_NOT_SATISFIABLE", None)
+            }
             Self::Unauthorized(_) => (S::UNAUTHORIZED, "UNAUTHORIZED", Some(9)),
             Self::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", None),
             Self::Unprocessable(_) => (S::UNPROCESSABLE_ENTITY, "UNPROCESSABLE_ENTITY", None),
@@ -92,6 +101,11 @@ impl ApiError {
             Self::MethodNotAllowed { allowed, .. } => {
                 if let Ok(allowed) = HeaderValue::from_str(&allowed) {
                     answer.headers_mut().insert(header::ALLOW, allowed);
+                }
+            }
+            Self::Unsatisfiable { size } => {
+                if let Ok(range) = HeaderValue::from_str(&format!("bytes */{size}")) {
+                    answer.headers_mut().insert(header::CONTENT_RANGE, range);
                 }
             }
             Self::Unavailable(_) => {

@@ -61,6 +61,8 @@ pub enum Owner {
     /// Those that no known user uploaded and that name this device. A device may claim any UID:
     /// good between people who trust each other.
     Device(String),
+    /// Those that neither a known user uploaded nor a device is named for.
+    Nobody,
     /// Those of a user.
     User(String),
 }
