@@ -80,9 +80,7 @@ impl ApiError {
             Self::NotImplemented(_) => (S::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", Some(3)),
             Self::Timeout(_) => (S::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", None),
             Self::TooLarge(_) => (S::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", None),
-            Self::Unsatisfiable { .. } => {
-                (S::RANGE_NOT_SATISFIABLE, "RANGE_NOT_SATISFIABLE", None)
-            }
+            Self::Unsatisfiable { .. } => (S::RANGE_NOT_SATISFIABLE, "RANGE_NOT_SATISFIABLE", None),
             Self::Unauthorized(_) => (S::UNAUTHORIZED, "UNAUTHORIZED", Some(9)),
             Self::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", None),
             Self::Unprocessable(_) => (S::UNPROCESSABLE_ENTITY, "UNPROCESSABLE_ENTITY", None),

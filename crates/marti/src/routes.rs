@@ -135,7 +135,10 @@ table! {
         POST "/Marti/sync/delete" User changes;
         DELETE "/Marti/sync/delete" User changes;
     }
-    packages::set_metadata { PUT "/Marti/api/sync/metadata/{hash}/{field}" User changes; }
+    packages::set_metadata {
+        PUT "/Marti/api/sync/metadata/{hash}/tool" User changes;
+        PUT "/Marti/api/sync/metadata/{hash}/{field}" User changes;
+    }
     packages::push { POST "/Marti/api/packages/{hash}/push" Operator changes; }
     resources::search { GET "/Marti/sync/search" User; }
     resources::row { GET "/Marti/sync/{hash}/metadata" User; }

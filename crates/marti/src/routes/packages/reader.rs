@@ -1,0 +1,201 @@
+//! Bodies as readers, which is what a store takes.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use futures_core::Stream;
+use http_body::Body as _;
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::ask::AskBody;
+
+/// Bytes that are given at a time.
+const PIECE: usize = 16 << 10;
+
+/// A stream of pieces, read.
+pub(super) struct PieceReader<S> {
+    pieces: S,
+    rest: Bytes,
+}
+
+impl<S> PieceReader<S> {
+    pub(super) fn new(pieces: S) -> Self {
+        Self { pieces, rest: Bytes::new() }
+    }
+}
+
+impl<S, E> AsyncRead for PieceReader<S>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+    E: Into<io::Error>,
+{
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        while this.rest.is_empty() {
+            match ready!(Pin::new(&mut this.pieces).poll_next(cx)) {
+                Some(Ok(piece)) => this.rest = piece,
+                Some(Err(error)) => return Poll::Ready(Err(error.into())),
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+        let len = this.rest.len().min(buf.remaining());
+        buf.put_slice(&this.rest.split_to(len));
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The pieces of a body.
+pub(super) struct Pieces<'a> {
+    body: &'a mut AskBody,
+}
+
+impl<'a> Pieces<'a> {
+    pub(super) fn new(body: &'a mut AskBody) -> Self {
+        Self { body }
+    }
+}
+
+impl Stream for Pieces<'_> {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            match ready!(Pin::new(&mut *self.body).poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    // Trailers say nothing of the content.
+                    if let Ok(data) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+/// The pieces of a body, given out as slowly as they are taken, and no more of them than allowed.
+///
+/// A parser that takes all it can get at a time gets one small piece: its memory stays bounded,
+/// however fast the sender is, and however long a line that never ends.
+pub(super) struct Measured<'a> {
+    pieces: Pieces<'a>,
+    rest: Bytes,
+    /// Whether a piece was given since the parser was told to wait.
+    has_given: bool,
+    allowance: &'a Allowance,
+}
+
+/// Bytes that may still be given.
+#[derive(Debug)]
+pub(super) struct Allowance(AtomicUsize);
+
+impl Allowance {
+    /// So many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self(AtomicUsize::new(bytes))
+    }
+
+    /// As many as there are.
+    pub(super) fn lift(&self) {
+        self.0.store(usize::MAX, Ordering::Relaxed);
+    }
+
+    /// Takes some; says whether there were so many.
+    fn take(&self, bytes: usize) -> bool {
+        let left = self.0.load(Ordering::Relaxed);
+        if left != usize::MAX {
+            self.0.store(left.saturating_sub(bytes), Ordering::Relaxed);
+        }
+        left >= bytes
+    }
+}
+
+impl<'a> Measured<'a> {
+    pub(super) fn new(body: &'a mut AskBody, allowance: &'a Allowance) -> Self {
+        Self { pieces: Pieces::new(body), rest: Bytes::new(), has_given: false, allowance }
+    }
+}
+
+impl Stream for Measured<'_> {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if std::mem::take(&mut this.has_given) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if this.rest.is_empty() {
+            match ready!(Pin::new(&mut this.pieces).poll_next(cx)) {
+                Some(Ok(piece)) => this.rest = piece,
+                end => return Poll::Ready(end),
+            }
+        }
+        let piece = this.rest.split_to(this.rest.remaining().min(PIECE));
+        if !this.allowance.take(piece.len()) {
+            let text = "there is no file at the beginning of the body";
+            return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::InvalidData, text))));
+        }
+        this.has_given = true;
+        Poll::Ready(Some(Ok(piece)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt, Full};
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    fn body(len: usize) -> AskBody {
+        let whole: Vec<u8> = (0..251_u8).cycle().take(len).collect();
+        Full::new(Bytes::from(whole)).map_err(|never| match never {}).boxed_unsync()
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_whole_in_either_way() {
+        let whole: Vec<u8> = (0..251_u8).cycle().take(100_000).collect();
+        let (mut plain, mut measured) = (Vec::new(), Vec::new());
+        let mut sent = body(whole.len());
+        PieceReader::new(Pieces::new(&mut sent)).read_to_end(&mut plain).await.unwrap();
+        let allowance = Allowance::new(whole.len());
+        let mut sent = body(whole.len());
+        let pieces = Measured::new(&mut sent, &allowance);
+        PieceReader::new(pieces).read_to_end(&mut measured).await.unwrap();
+        assert!(plain == whole && measured == whole);
+    }
+
+    #[tokio::test]
+    async fn no_more_is_given_than_allowed() {
+        let allowance = Allowance::new(PIECE);
+        let mut sent = body(3 * PIECE);
+        let mut reader = PieceReader::new(Measured::new(&mut sent, &allowance));
+        let mut read = Vec::new();
+        let error = reader.read_to_end(&mut read).await.unwrap_err();
+        assert_eq!((error.kind(), read.len()), (io::ErrorKind::InvalidData, PIECE));
+        allowance.lift();
+        reader.read_to_end(&mut read).await.unwrap();
+        // What was refused is not given again.
+        assert_eq!(read.len(), 2 * PIECE);
+    }
+
+    #[test]
+    fn who_takes_all_that_is_there_gets_one_piece_at_a_time() {
+        let allowance = Allowance::new(usize::MAX);
+        let mut sent = body(2 * PIECE);
+        let mut pieces = Measured::new(&mut sent, &allowance);
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        for is_ready in [true, false, true, false, true] {
+            assert_eq!(Pin::new(&mut pieces).poll_next(&mut cx).is_ready(), is_ready);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Uploads: from a request into the store, with as little in memory as possible.
+
+use store::StoreError;
+use store::packages::{ContentHash, DataPackage, PackageStore, Upload};
+use tokio::io::AsyncRead;
+
+use super::reader::{PieceReader, Pieces};
+use super::{describe, multipart};
+use crate::ask::Ask;
+use crate::error::ApiError;
+use crate::service::Inner;
+use crate::sight::Sight;
+
+/// Bytes that a form may have around its file.
+const MAX_AROUND: u64 = 1 << 20;
+
+/// Takes a data package, which is the file of a form.
+pub(super) async fn package<P: PackageStore>(
+    marti: &Inner<P>,
+    ask: &mut Ask,
+) -> Result<DataPackage, ApiError> {
+    let sight = Sight::of(ask, &marti.relay);
+    let described = describe::package(ask, &sight);
+    let boundary = multipart::boundary(ask).and_then(|boundary| {
+        let text = "the body must be multipart/form-data with a file";
+        boundary.ok_or_else(|| ApiError::BadRequest(text.to_owned()))
+    });
+    let begun = described.and_then(|upload| Ok((upload, boundary?)));
+    finish(marti, ask, begun.map(|(upload, boundary)| (upload, Some(boundary)))).await
+}
+
+/// Takes a file, which is the body itself or in a form.
+pub(super) async fn file<P: PackageStore>(
+    marti: &Inner<P>,
+    ask: &mut Ask,
+) -> Result<DataPackage, ApiError> {
+    let sight = Sight::of(ask, &marti.relay);
+    let described = describe::file(ask, &sight);
+    let begun = described.and_then(|upload| Ok((upload, multipart::boundary(ask)?)));
+    finish(marti, ask, begun).await
+}
+
+/// Takes what is described, or gives the client a chance to read why not.
+async fn finish<P: PackageStore>(
+    marti: &Inner<P>,
+    ask: &mut Ask,
+    begun: Result<(Upload, Option<String>), ApiError>,
+) -> Result<DataPackage, ApiError> {
+    let taken = match begun {
+        Ok((upload, boundary)) => take(marti, ask, upload, boundary).await,
+        Err(error) => Err(error),
+    };
+    match &taken {
+        Ok(package) => remember(marti, ask, package.hash),
+        Err(ApiError::Timeout(_)) => return taken,
+        Err(_) => {}
+    }
+    // A client that waits to be told to go on has sent nothing that would have to be read.
+    if taken.is_ok() || !ask.headers.contains_key(http::header::EXPECT) {
+        ask.discard().await;
+    }
+    taken
+}
+
+async fn take<P: PackageStore>(
+    marti: &Inner<P>,
+    ask: &mut Ask,
+    mut upload: Upload,
+    boundary: Option<String>,
+) -> Result<DataPackage, ApiError> {
+    let limit = marti.config.max_upload_bytes;
+    let around = if boundary.is_some() { MAX_AROUND } else { 0 };
+    let announced = ask.content_length();
+    if announced.is_some_and(|len| len > limit.saturating_add(around)) {
+        return Err(StoreError::TooLarge { limit }.into());
+    }
+    upload.check()?;
+    let _place = marti.shared.packages.places.enter(ask.caller.addr)?;
+    let Some(boundary) = boundary else {
+        upload.size = announced;
+        return insert(marti, upload, PieceReader::new(Pieces::new(&mut ask.body))).await;
+    };
+    let is_typed = ask.query.get("mimetype").or_else(|| ask.query.get("mime")).is_some();
+    let allowance = multipart::allowance();
+    let form = multipart::Form::new(&mut ask.body, boundary, &allowance);
+    let part = form.file().await?;
+    if upload.name.is_empty() {
+        upload.name = part.filename.clone().unwrap_or_default();
+    }
+    if let Some(mime_type) = part.mime_type.filter(|_| !is_typed) {
+        upload.mime_type = mime_type;
+    }
+    insert(marti, upload, part.content).await
+}
+
+async fn insert<P: PackageStore>(
+    marti: &Inner<P>,
+    upload: Upload,
+    content: impl AsyncRead + Send + Unpin,
+) -> Result<DataPackage, ApiError> {
+    Ok(marti.packages.insert(upload, content).await?)
+}
+
+/// Remembers who uploaded this, for when they change or remove it.
+fn remember<P: PackageStore>(marti: &Inner<P>, ask: &Ask, hash: ContentHash) {
+    let device = ask.query.get("creatorUid").or_else(|| ask.query.get("clientUid"));
+    if let (Some(addr), Some(device)) = (ask.caller.addr, device) {
+        marti.shared.packages.uploaders.add(addr, hash, device);
+    }
+}
