@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_core::Stream;
+use futures_util::Stream;
 use multer::{Error, Field, Multipart};
 
 use super::reader::{Allowance, Measured, PieceReader};

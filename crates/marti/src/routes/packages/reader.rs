@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use futures_core::Stream;
+use futures_util::Stream;
 use http_body::Body as _;
 use tokio::io::{AsyncRead, ReadBuf};
 
