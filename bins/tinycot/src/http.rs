@@ -4,6 +4,8 @@
 //! relay's thread but the processor. The store of packages is opened here, and opened again until
 //! that works: a disk in trouble is no reason not to relay.
 
+mod closed;
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -105,15 +107,20 @@ impl Packages {
 /// What the thread works with.
 #[derive(Debug)]
 pub(crate) struct Http {
-    pub(crate) listener: std::net::TcpListener,
-    pub(crate) relay: Relay,
-    pub(crate) dir: PathBuf,
-    pub(crate) config: MartiConfig,
-    pub(crate) packages_config: PackagesConfig,
+    listener: std::net::TcpListener,
+    parts: Parts,
+}
+
+#[derive(Debug)]
+struct Parts {
+    relay: Relay,
+    dir: PathBuf,
+    config: MartiConfig,
+    packages_config: PackagesConfig,
     /// Where events are recorded, if they are.
-    pub(crate) dump_dir: Option<PathBuf>,
-    pub(crate) packages: Packages,
-    pub(crate) stopped: watch::Receiver<bool>,
+    dump_dir: Option<PathBuf>,
+    packages: Packages,
+    stopped: watch::Receiver<bool>,
 }
 
 impl Http {
@@ -139,8 +146,7 @@ impl Http {
         packages_config.min_free_bytes = settings.packages_free;
         config.feeds_file = Some(settings.data_dir.join(FEEDS_FILE));
         let is_recorded = settings.dump != DumpMode::Off;
-        Ok(Self {
-            listener,
+        let parts = Parts {
             relay,
             dir: settings.data_dir.join(PACKAGES_DIR),
             config,
@@ -148,7 +154,8 @@ impl Http {
             dump_dir: is_recorded.then(|| settings.dump_dir()),
             packages,
             stopped,
-        })
+        };
+        Ok(Self { listener, parts })
     }
 
     /// Starts the thread. What is received completes when the thread has ended.
@@ -159,12 +166,17 @@ impl Http {
     pub(crate) fn start(self) -> Result<oneshot::Receiver<()>, Failure> {
         let trouble = |doing| move |source| Failure::System { doing, source };
         let runtime = runtime().map_err(trouble("the third runtime cannot be made"))?;
+        let context = runtime.enter();
+        let listener = TcpListener::from_std(self.listener);
+        let listener = listener.map_err(trouble("the HTTP listener cannot be watched"))?;
+        drop(context);
+        let parts = self.parts;
         let (done, ended) = oneshot::channel();
         thread::Builder::new()
             .name("http".to_owned())
             .stack_size(2 * STACK_BYTES)
             .spawn(move || {
-                runtime.block_on(self.run());
+                runtime.block_on(parts.run(listener));
                 // A disk that hangs does not hold up the exit.
                 runtime.shutdown_background();
                 let _ = done.send(());
@@ -172,15 +184,13 @@ impl Http {
             .map_err(trouble("the third thread cannot be started"))?;
         Ok(ended)
     }
+}
 
-    async fn run(self) {
-        let Some(store) = self.open().await else { return };
+impl Parts {
+    async fn run(self, listener: TcpListener) {
+        let Some(store) = self.open(&listener).await else { return };
         let marti = self.api(&store);
         let _ = self.packages.opened.set(Opened { marti: marti.clone(), store: store.clone() });
-        let listener = match TcpListener::from_std(self.listener) {
-            Ok(listener) => listener,
-            Err(error) => return error!(%error, "data packages cannot be served"),
-        };
         tokio::spawn(store.maintain(MAINTAIN_EVERY, ScrubBudget::default()));
         let stopped = self.stopped.clone();
         let late = async {
@@ -201,7 +211,7 @@ impl Http {
     }
 
     /// Opens the store, again and again until it works. `None` when the server is to stop.
-    async fn open(&self) -> Option<SqlitePackages> {
+    async fn open(&self, listener: &TcpListener) -> Option<SqlitePackages> {
         let stop = asked(self.stopped.clone());
         tokio::pin!(stop);
         loop {
@@ -224,6 +234,7 @@ impl Http {
             }
             tokio::select! {
                 () = sleep(RETRY) => {}
+                () = closed::refuse(listener) => {}
                 () = &mut stop => return None,
             }
         }
