@@ -75,7 +75,7 @@ impl Ask {
         }
         let mut whole = BytesMut::new();
         while let Some(frame) = self.body.frame().await {
-            let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+            let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
             if whole.len() + data.len() > max {
                 self.discard().await;
                 return Err(too_large());
@@ -114,7 +114,10 @@ impl Ask {
         let mut whole = 0;
         let mut is_too_large = self.content_length().is_some_and(|len| len > max);
         while !is_too_large && let Some(frame) = self.body.frame().await {
-            whole += frame.map_err(broken)?.data_ref().map_or(0, |data| data.len() as u64);
+            whole += frame
+                .map_err(|error| broken(&error))?
+                .data_ref()
+                .map_or(0, |data| data.len() as u64);
             is_too_large = whole > max;
         }
         if is_too_large {
@@ -139,7 +142,7 @@ impl Ask {
 }
 
 /// What is said of a body that cannot be read on.
-pub(crate) fn broken(error: std::io::Error) -> ApiError {
+pub(crate) fn broken(error: &std::io::Error) -> ApiError {
     match error.kind() {
         std::io::ErrorKind::TimedOut => {
             ApiError::Timeout("the body did not come in time".to_owned())

@@ -19,6 +19,7 @@ use store::packages::{ContentHash, DataPackage, PackageChange, PackageFilter, Pa
 
 use self::owner::Uploaders;
 use self::places::Places;
+use super::profiles::check_tool;
 use super::resources;
 use crate::MartiConfig;
 use crate::answer::{self, Answer};
@@ -122,7 +123,11 @@ pub(crate) async fn set_metadata<P: PackageStore>(
     let mut change = PackageChange::default();
     match field.as_str() {
         // The path of the tool has a row of its own, without a name for the field.
-        "" | "tool" => change.tool = Some(word(&ask.text(MAX_METADATA).await?)?),
+        "" | "tool" => {
+            let tool = word(&ask.text(MAX_METADATA).await?)?;
+            check_tool(&tool, &ask.caller)?;
+            change.tool = Some(tool);
+        }
         "keywords" => change.keywords = Some(ask.json(MAX_METADATA).await?),
         "mimetype" => change.mime_type = Some(word(&ask.text(MAX_METADATA).await?)?),
         "expiration" => {

@@ -57,7 +57,7 @@ pub(in crate::routes) async fn give<P: PackageStore>(
     let etag = format!("\"{hash}\"");
     let part = Part::of(&ask, package.size, &etag)?;
     if part.from > 0 {
-        content.seek(SeekFrom::Start(part.from)).await.map_err(unreadable)?;
+        content.seek(SeekFrom::Start(part.from)).await.map_err(|error| unreadable(&error))?;
     }
     let body = Body::stream(Content { content, left: part.len, buf: BytesMut::new() });
     let mut answer = answer::of(part.status, media::harmless(&package.mime_type), body);
@@ -96,7 +96,7 @@ async fn by_uid<P: PackageStore>(
     Ok(found.ok_or_else(absent)?.hash)
 }
 
-fn unreadable(error: io::Error) -> ApiError {
+fn unreadable(error: &io::Error) -> ApiError {
     tracing::error!(%error, "the content of a package cannot be read");
     ApiError::Internal("the content cannot be read".to_owned())
 }

@@ -7,6 +7,7 @@ use crate::ask::Ask;
 use crate::error::ApiError;
 use crate::query::Query;
 use crate::routes::groups;
+use crate::routes::profiles::check_tool;
 use crate::sight::Sight;
 use crate::{Caller, Role};
 
@@ -77,6 +78,7 @@ fn common(ask: &Ask, sight: &Sight, name: &str) -> Result<Upload, ApiError> {
     upload.uid = text("uid");
     if let Some(tool) = query.get("tool") {
         upload.tool = word(tool)?;
+        check_tool(&upload.tool, &ask.caller)?;
     }
     upload.keywords =
         query.list("keywords").chain(query.list("keyword")).map(str::to_owned).collect();

@@ -28,9 +28,7 @@ pub(super) fn attachment(name: &str, otherwise: &str) -> HeaderValue {
 pub(super) fn safe_name(name: &str, otherwise: &str) -> String {
     let safe = |c: char| match c {
         '"' | '\\' | '/' | ':' | '*' | '?' | '<' | '>' | '|' => '_',
-        // Change the order in which a name is read.
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '_',
-        c if c.is_control() => '_',
+        c if c.is_control() || changes_order(c) => '_',
         c => c,
     };
     let name: String = name.trim().chars().map(safe).take(MAX_NAME).collect();
@@ -38,6 +36,11 @@ pub(super) fn safe_name(name: &str, otherwise: &str) -> String {
         return otherwise.to_owned();
     }
     name
+}
+
+/// Whether it changes the order in which a name is read.
+fn changes_order(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

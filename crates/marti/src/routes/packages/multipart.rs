@@ -118,6 +118,6 @@ fn refused(error: Error) -> ApiError {
             let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
             ApiError::BadRequest(format!("the form cannot be read: {error}{cause}"))
         }
-        _ => broken(error),
+        _ => broken(&error),
     }
 }
