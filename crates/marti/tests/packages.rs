@@ -10,5 +10,27 @@
 
 mod support;
 
+#[path = "packages/atak.rs"]
+mod atak;
+#[path = "packages/broken.rs"]
+mod broken;
+#[path = "packages/hostile.rs"]
+mod hostile;
+#[path = "packages/lists.rs"]
+mod lists;
+#[path = "packages/others.rs"]
+mod others;
+#[path = "packages/push.rs"]
+mod push;
+#[path = "packages/ranges.rs"]
+mod ranges;
+#[path = "packages/shapes.rs"]
+mod shapes;
+#[path = "packages/share.rs"]
+mod share;
+#[path = "packages/teams.rs"]
+mod teams;
 #[path = "packages/transport.rs"]
 mod transport;
+#[path = "packages/writing.rs"]
+mod writing;

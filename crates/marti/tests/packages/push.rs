@@ -1,0 +1,139 @@
+//! The server itself tells a client of a package, for the operator.
+
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use marti::{Caller, Marti};
+use store::packages::PackageStore;
+use tower_service::Service;
+
+use crate::shapes::{assert_download, fetch, noise, publish, sha256, usage};
+use crate::support::{Server, Setup};
+
+/// A call of the service as an application makes it that mounts it in a server of its own.
+fn call<P: PackageStore>(
+    server: &Server<P>,
+    caller: Option<Caller>,
+    method: &str,
+    target: &str,
+) -> Response<String> {
+    let mut request =
+        Request::builder().method(method).uri(target).header("host", "localhost:8088");
+    if let Some(caller) = caller {
+        request = request.extension(caller);
+    }
+    let request = request.body(Full::new(bytes::Bytes::new())).unwrap();
+    let mut marti: Marti<P> = server.marti.clone();
+    server.run(async move {
+        let (parts, body) = marti.call(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Response::from_parts(parts, String::from_utf8(body.to_vec()).unwrap())
+    })
+}
+
+/// The value of an attribute.
+fn attribute(event: &str, name: &str) -> String {
+    let (_, rest) = event.split_once(&format!(" {name}=\"")).unwrap_or_else(|| panic!("{name}"));
+    rest.split('"').next().unwrap().to_owned()
+}
+
+#[test]
+fn the_operator_has_a_package_sent_to_a_client() {
+    let server = Setup::isolated().on_disk();
+    let mut bob = server.cot("ANDROID-B", "HAWK", "Cyan");
+    let mut eve = server.cot("ANDROID-E", "ECHO", "Cyan");
+    let content = noise(600, 4_000);
+    let hash = sha256(&content);
+    publish(&server, "creatorUid=A&team=Cyan", "plan.zip", &content);
+    let target = format!("/Marti/api/packages/{hash}/push?to=HAWK");
+    let answer = call(&server, Some(Caller::operator()), "POST", &target);
+    assert_eq!(answer.status(), 200, "{}", answer.body());
+
+    let event = bob.expect("b-f-t-r");
+    // A receiver drops a notice that lacks one of these.
+    assert_eq!(attribute(&event, "filename"), "plan.zip");
+    assert_eq!(attribute(&event, "sizeInBytes"), "4000");
+    assert_eq!(attribute(&event, "sha256"), hash);
+    for name in ["senderUid", "senderCallsign", "name"] {
+        assert!(!attribute(&event, name).is_empty(), "{name}");
+    }
+    let url = attribute(&event, "senderUrl");
+    assert!(url.starts_with("http://") && !url.contains("0.0.0.0"), "{url}");
+    let path = &url[url.find("/Marti/").expect("a URL of Marti")..];
+    let path = path.replace("&amp;", "&");
+    assert_download(server.get(&format!("{path}&receiver=HAWK")), &content);
+
+    // Nobody else got it.
+    bob.send(&crate::support::cot::event("probe", "a-f-G", ""));
+    assert!(eve.expect_all("probe").iter().all(|event| !event.contains("b-f-t-r")));
+}
+
+#[test]
+fn a_push_of_nothing_or_to_nobody_is_404() {
+    let server = Server::open();
+    let _bob = server.cot("ANDROID-B", "HAWK", "Cyan");
+    let content = noise(601, 400);
+    publish(&server, "creatorUid=A", "plan.zip", &content);
+    let push = |hash: &str, query: &str| {
+        let target = format!("/Marti/api/packages/{hash}/push{query}");
+        call(&server, Some(Caller::operator()), "POST", &target).status().as_u16()
+    };
+    assert_eq!(push(&sha256(b"unknown"), "?to=HAWK"), 404);
+    assert_eq!(push(&sha256(&content), "?to=NOBODY"), 404);
+    assert_eq!(push(&sha256(&content), ""), 400);
+}
+
+/// T25: only for the operator.
+#[test]
+fn t25_nobody_else_pushes() {
+    let server = Server::open();
+    let mut bob = server.cot("ANDROID-B", "HAWK", "Cyan");
+    let content = noise(602, 400);
+    let hash = sha256(&content);
+    publish(&server, "creatorUid=A", "plan.zip", &content);
+    let target = format!("/Marti/api/packages/{hash}/push?to=HAWK");
+    server.ask("POST", &target, "", b"").expect(403);
+    assert_eq!(call(&server, Some(Caller::user("eve", ["Cyan"])), "POST", &target).status(), 403);
+    assert_eq!(call(&server, None, "POST", &target).status(), 401);
+    bob.silence(std::time::Duration::from_millis(50));
+}
+
+/// A.9: the operator deletes what anybody uploaded; a known user what is theirs.
+#[test]
+fn k21_the_operator_deletes_anything_and_a_user_what_is_theirs() {
+    let server = Server::open();
+    let content = noise(603, 400);
+    let hash = sha256(&content);
+    publish(&server, "creatorUid=A", "x.zip", &content);
+    let target = format!("/Marti/sync/delete?hash={hash}");
+    let by_eve = call(&server, Some(Caller::user("eve", ["Cyan"])), "DELETE", &target);
+    assert_eq!(by_eve.status(), 403, "{}", by_eve.body());
+    fetch(&server, &hash).expect(200);
+    assert_eq!(call(&server, Some(Caller::operator()), "DELETE", &target).status(), 200);
+    fetch(&server, &hash).expect(404);
+    assert_eq!(usage(&server).contents, 0);
+}
+
+/// T25: without a caller nothing of the packages is there.
+#[test]
+fn t25_nobody_known_gets_nothing() {
+    let server = Server::open();
+    let content = noise(604, 400);
+    let hash = sha256(&content);
+    publish(&server, "creatorUid=A", "x.zip", &content);
+    for (method, target) in [
+        ("GET", format!("/Marti/sync/content?hash={hash}")),
+        ("HEAD", format!("/Marti/sync/content?hash={hash}")),
+        ("GET", format!("/Marti/sync/missionquery?hash={hash}")),
+        ("GET", "/Marti/sync/search".to_owned()),
+        ("POST", "/Marti/sync/upload?name=x".to_owned()),
+        ("POST", "/Marti/sync/missionupload?filename=x".to_owned()),
+        ("DELETE", format!("/Marti/sync/delete?hash={hash}")),
+        ("PUT", format!("/Marti/api/sync/metadata/{hash}/tool")),
+        ("GET", format!("/Marti/api/files/{hash}")),
+        ("DELETE", format!("/Marti/api/files/{hash}")),
+        ("GET", "/files/api/config".to_owned()),
+    ] {
+        assert_eq!(call(&server, None, method, &target).status(), 401, "{method} {target}");
+    }
+    assert_eq!(usage(&server).packages, 1);
+}
