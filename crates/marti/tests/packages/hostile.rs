@@ -88,14 +88,15 @@ fn t15_names_never_become_paths_or_headers() {
         let answer = server.ask("POST", &target, &form_type("b"), &body);
         // A name that is refused is refused as the client's fault; one that is taken does no harm.
         if answer.status != 200 {
-            assert_eq!(answer.status, 400, "{name}: {}", answer.head);
+            // 431 when its request is beyond what a head may have.
+            assert!([400, 431].contains(&answer.status), "{name}: {}", answer.head);
             continue;
         }
         assert_clean(&server, &hash, &content);
         let content = noise(190 + n as u64, 200 + n);
         let target = format!("/Marti/sync/upload?name={name}&uid={name}&filename={name}");
         let answer = server.ask("POST", &target, &format!("Content-Type: {ZIP}\r\n"), &content);
-        assert!([200, 400].contains(&answer.status), "{name}: {}", answer.head);
+        assert!([200, 400, 431].contains(&answer.status), "{name}: {}", answer.head);
         if answer.status == 200 {
             assert_clean(&server, &sha256(&content), &content);
         }
@@ -164,9 +165,15 @@ fn t20_searches_are_literal() {
     let (drop, wild) = (sha256(&noise(300, 100)), sha256(&noise(301, 100)));
     let keys = ["name", "filename", "keywords", "tool", "creatoruid", "mimetype", "uid", "mission"];
     for key in keys {
-        for value in
-            ["%27%20OR%201%3D1--", "%22%3B%20DROP%20TABLE%20x", "%27", "%25", "%5F%5F", "*", "%5C"]
-        {
+        for value in [
+            "%27%20OR%201%3D1--",
+            "%22%3B%20DROP%20TABLE%20x",
+            "%27%27",
+            "%25",
+            "%5F%5F",
+            "*",
+            "%5C",
+        ] {
             let found = listed(&server, &format!("{key}={value}"));
             // `%` and `_` are in one name, and match nothing but themselves.
             let is_itself = value == "%25" && ["name", "filename"].contains(&key);

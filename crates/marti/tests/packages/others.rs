@@ -201,7 +201,7 @@ fn k17_k20_the_official_load_client() {
     assert_eq!(row["Keywords"], json!(["one", "two"]));
     let answer = assert_download(fetch(&server, &hash), &body);
     assert!(!filename_of(&answer).is_empty());
-    server.get(&format!("/Marti/sync/delete?hash={hash}&creatorUid=load-17")).expect(200);
+    server.get(&format!("/Marti/sync/delete?hash={hash}")).expect(200);
     fetch(&server, &hash).expect(404);
 }
 

@@ -28,9 +28,8 @@ fn to(callsign: &str) -> String {
 
 /// Fails unless everything that was sent has been passed on by now and nothing of it came here.
 fn assert_nothing_came(client: &mut Cot, sender: &mut Cot, needle: &str) {
-    let uid = format!("probe-{needle}");
-    sender.send(&event(&uid, "a-f-G", ""));
-    let events = client.expect_all(&uid);
+    sender.send(&event("PROBE", "a-f-G", ""));
+    let events = client.expect_all("PROBE");
     assert!(events.iter().all(|event| !event.contains(needle)), "{events:#?}");
 }
 

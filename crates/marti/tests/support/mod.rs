@@ -20,7 +20,7 @@ pub mod cot;
 pub mod http;
 
 use std::future::{Future, pending};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,7 +30,7 @@ use relay::server::Relay;
 use relay::{HubConfig, TeamPolicy};
 use store::packages::{MemoryPackages, PackageStore, PackagesConfig, SqlitePackages};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
 
 use cot::Cot;
@@ -159,6 +159,16 @@ impl<P: PackageStore> Server<P> {
     /// A connection for HTTP.
     pub fn connect(&self) -> Http {
         Http::connect(self.http)
+    }
+
+    /// A connection for HTTP that comes from another address of this host. On Linux all of
+    /// 127.0.0.0/8 are.
+    pub fn connect_from(&self, ip: IpAddr) -> Http {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((ip, 0).into()).unwrap();
+        let stream = self.run(socket.connect(self.http)).unwrap().into_std().unwrap();
+        stream.set_nonblocking(false).unwrap();
+        Http::over(stream)
     }
 
     /// `GET`, on a connection of its own, as clients do.
