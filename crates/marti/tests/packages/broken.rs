@@ -1,6 +1,7 @@
 //! Uploads that are not what they say, too large, or broken off leave nothing (T16, T17, T30; 23).
 
 use std::thread;
+use std::time::Duration;
 
 use crate::shapes::usage;
 use crate::shapes::{ZIP, assert_download, fetch, form, form_type, listed, noise, publish, sha256};
@@ -102,6 +103,60 @@ fn t17_parallel_uploads_of_one_content_are_one_file_and_one_row() {
     assert_eq!((usage(&server).packages, usage(&server).contents), (1, 1));
     assert_eq!(listed(&server, "keywords=missionpackage"), [hash.as_str()]);
     assert_download(fetch(&server, &hash), &content);
+}
+
+/// T08: a sender that stops sending is told so, and leaves nothing.
+#[test]
+fn t08_an_upload_that_stalls_is_ended() {
+    let mut setup = Setup::open();
+    setup.marti.body_patience = Duration::from_millis(100);
+    let server = setup.on_disk();
+    for (target, kind) in [
+        ("/Marti/sync/upload?name=x", format!("Content-Type: {ZIP}\r\n")),
+        ("/Marti/sync/missionupload?filename=x", form_type("b")),
+    ] {
+        let mut connection = server.connect();
+        connection.send(&server.head("POST", target, &kind, Some(1 << 20)));
+        connection.send(&form("assetfile", "x", "b", &noise(90, 500)));
+        let answer = connection.answer();
+        // A form that ends is all there is to it; what is announced beyond is waited for in vain.
+        assert!([200, 408].contains(&answer.status), "{}", answer.head);
+        if answer.status == 408 {
+            assert!(connection.is_closed());
+            assert_nothing(&server);
+        }
+    }
+}
+
+/// 3: one address may upload a lot at a time, and not everything; places are given back.
+#[test]
+fn k03_uploads_at_a_time_from_one_address_are_bounded() {
+    let mut setup = Setup::open();
+    setup.marti.max_uploads_per_addr = 2;
+    let server = setup.on_disk();
+    let raw = format!("Content-Type: {ZIP}\r\n");
+    let begin = |seed: u64| {
+        let mut connection = server.connect();
+        let target = "/Marti/sync/upload?name=x";
+        connection.send(&server.head("POST", target, &raw, Some(3 << 20)));
+        connection.send(&noise(seed, 2 << 20));
+        connection
+    };
+    let mut running: Vec<_> = (91..93).map(begin).collect();
+    until("both have begun", || server.blobs().len() == 2);
+    let refused = server.ask("POST", "/Marti/sync/upload?name=x", &raw, &noise(93, 100));
+    refused.expect(503).header("retry-after").expect("when to come again");
+    // Reading, and what is no upload, is not held up.
+    server.get("/Marti/sync/search").expect(200);
+    running.pop().unwrap().cut();
+    until("its place is free", || server.blobs().len() == 1);
+    until("an upload is taken again", || {
+        server.ask("POST", "/Marti/sync/upload?name=x", &raw, &noise(93, 100)).status == 200
+    });
+    let mut last = running.pop().unwrap();
+    last.send(&noise(94, 1 << 20));
+    last.answer().expect(200);
+    assert_eq!(usage(&server).packages, 2);
 }
 
 fn small() -> Server<SqlitePackages> {

@@ -71,7 +71,7 @@ fn assert_clean(server: &Server<SqlitePackages>, hash: &str, content: &[u8]) {
         assert!(answer.head.chars().all(is_plain), "{:?}", answer.head);
         let disposition = answer.header("content-disposition").unwrap();
         let quotes = disposition.matches('"').count() - disposition.matches("\\\"").count();
-        assert!(quotes % 2 == 0 && !disposition.contains("x=\"b"), "{disposition}");
+        assert!(quotes.is_multiple_of(2) && !disposition.contains("x=\"b"), "{disposition}");
         assert!(!filename_of(&answer).contains(['/', '\\']), "{disposition}");
     }
 }
@@ -254,6 +254,64 @@ fn t21_packages_keep_their_type() {
         assert_eq!(answer.header("content-type"), Some(kind));
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         assert!(answer.header("content-security-policy").unwrap().contains("sandbox"));
+    }
+}
+
+/// T15: what a form may hold besides its file is bounded.
+#[test]
+fn t15_forms_that_never_come_to_their_file_are_refused() {
+    let server = Setup::open().on_disk();
+    let target = "/Marti/sync/missionupload?filename=x";
+    let field = "--b\r\nContent-Disposition: form-data; name=\"n\"\r\n\r\nv\r\n";
+    let long = "x".repeat(3 << 20);
+    for (what, body) in [
+        ("many fields", field.repeat(50_000)),
+        ("a long field", field.replace('v', &long)),
+        ("a long header", field.replace("form-data", &long)),
+        (
+            "many headers",
+            field.replace("\r\n\r\n", &format!("\r\n{}\r\n", "a: b\r\n".repeat(9_999))),
+        ),
+        ("a long beginning", long.clone()),
+    ] {
+        let mut connection = server.connect();
+        connection.send(&server.head("POST", target, &form_type("b"), Some(1 << 30)));
+        connection.try_send(body.as_bytes());
+        let block = vec![b'x'; 1 << 20];
+        let sent = (0..64).take_while(|_| connection.try_send(&block) == block.len()).count();
+        assert!(sent < 64, "{what}: it read on");
+    }
+    assert_eq!(usage(&server).packages, 0);
+    assert_tidy(&server);
+}
+
+/// T15: what is left of a body that was refused is no request.
+#[test]
+fn t15_a_refused_body_is_never_read_as_a_request() {
+    let server = Server::open();
+    let content = noise(321, 100);
+    let hash = sha256(&content);
+    publish(&server, "creatorUid=A", "x.zip", &content);
+    let smuggled =
+        format!("GET /Marti/sync/delete?hash={hash}&creatorUid=A HTTP/1.1\r\nHost: x\r\n\r\n");
+    for (target, kind) in [
+        ("/Marti/sync/missionupload", form_type("b")),
+        ("/Marti/sync/missionupload?filename=x", "Content-Type: text/plain\r\n".to_owned()),
+        ("/Marti/sync/upload?name=x&hash=zz", String::new()),
+        ("/Marti/sync/nothing", String::new()),
+    ] {
+        let body = smuggled.repeat(40);
+        let mut connection = server.connect();
+        connection.send(&server.head("POST", target, &kind, Some(body.len())));
+        connection.try_send(body.as_bytes());
+        let status = connection.answer().status;
+        assert!([200, 400, 404].contains(&status), "{target}: {status}");
+        // Either the connection is done with, or the next answer is to the next request.
+        connection.try_send(&server.head("GET", "/files/api/config", "", None));
+        if !connection.is_closed() {
+            assert!(connection.answer().text().contains("uploadSizeLimit"), "{target}");
+        }
+        assert_download(fetch(&server, &hash), &content);
     }
 }
 

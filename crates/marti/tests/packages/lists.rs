@@ -26,7 +26,7 @@ fn fill<P: PackageStore>(server: &Server<P>) -> [String; 4] {
 }
 
 fn searches<P: PackageStore>(server: &Server<P>) {
-    assert_eq!(search(server, "keywords=missionpackage&tool=public"), [json!(0); 0]);
+    assert!(search(server, "keywords=missionpackage&tool=public").is_empty());
     let [alpha, bravo, charlie, photo] = fill(server);
     let sorted = |query: &str| {
         let mut hashes = listed(server, query);

@@ -38,6 +38,34 @@ fn k12_the_file_is_in_assetfile_or_resource_or_the_first_part_with_a_file() {
     assert_download(fetch(&server, &sha256(&content)), &content);
 }
 
+/// 12: content that looks like the end of its own form, in pieces of any size.
+#[test]
+fn k12_content_may_look_like_a_boundary() {
+    let server = Server::open();
+    let tricky = [
+        "\r\n--boundar",
+        "--boundary--",
+        "\r\n--boundarz--\r\n",
+        "\r\n",
+        "\r\n\r\n--boundarY",
+        "\r\n--",
+    ];
+    for (n, size) in [1, 2, 3, 5, 11, 1_000].into_iter().enumerate() {
+        let mut content = noise(67 + n as u64, 50);
+        content.extend(tricky.concat().into_bytes());
+        content.extend(tricky[n].as_bytes());
+        let body = form("assetfile", "t.zip", "boundary", &content);
+        let mut connection = server.connect();
+        let headers = form_type("boundary") + "Transfer-Encoding: chunked\r\n";
+        let target = "/Marti/sync/missionupload?filename=t.zip";
+        connection.send(&server.head("POST", target, &headers, None));
+        body.chunks(size).for_each(|part| connection.chunk(part));
+        connection.chunk(b"");
+        connection.answer().expect(200);
+        assert_download(fetch(&server, &sha256(&content)), &content);
+    }
+}
+
 /// 12: only `filename` and a file are needed, and both are.
 #[test]
 fn k12_what_is_no_upload_is_400() {
@@ -141,6 +169,24 @@ fn k15_metadata_is_changed_by_hash() {
         let target = format!("/Marti/api/sync/metadata/{unknown}/{field}");
         server.ask("PUT", &target, headers, body).expect(404);
     }
+}
+
+/// A.11: the same for pages of an administrator.
+#[test]
+fn k15_metadata_of_a_file_is_changed_by_its_parameters() {
+    let server = Server::open();
+    let content = noise(68, 700);
+    let hash = sha256(&content);
+    publish(&server, "creatorUid=A&keyword=missionpackage", "m.zip", &content);
+    let target = format!("/Marti/api/files/{hash}/metadata?keywords=one,two&expiration=4000000000");
+    server.ask("PUT", &target, "", b"").expect(200);
+    let row = search(&server, &format!("hash={hash}"))[0].clone();
+    assert_eq!(row["Keywords"], json!(["one", "two"]));
+    assert_eq!(row["EXPIRATION"], "4000000000");
+    let unknown = sha256(b"unknown");
+    server
+        .ask("PUT", &format!("/Marti/api/files/{unknown}/metadata?keywords=x"), "", b"")
+        .expect(404);
 }
 
 /// What has expired is gone.
