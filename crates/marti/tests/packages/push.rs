@@ -67,6 +67,55 @@ fn the_operator_has_a_package_sent_to_a_client() {
     assert!(eve.expect_all("probe").iter().all(|event| !event.contains("b-f-t-r")));
 }
 
+/// T15: a name never becomes XML.
+#[test]
+fn t15_a_hostile_name_stays_within_its_attribute() {
+    let server = Server::open();
+    let mut bob = server.cot("ANDROID-B", "HAWK", "Cyan");
+    let names = [
+        "a%22%2F%3E%3Cx%2F%3E.zip",
+        "a%26b%3Cc%3E'.zip",
+        "a%00b%1B%0D%0A.zip",
+        "%EF%BF%BF.zip",
+        "%F0%9F%97%BA.zip",
+        "a%5D%5D%3E%3C%2Fevent%3E",
+        &"%C3%A9".repeat(600),
+        &"n".repeat(4_000),
+    ];
+    for (n, name) in names.into_iter().enumerate() {
+        let content = noise(610 + n as u64, 300);
+        let hash = sha256(&content);
+        let target = format!("/Marti/sync/upload?name={name}&creatorUid=A");
+        server.ask("POST", &target, "Content-Type: application/zip\r\n", &content).expect(200);
+        let target = format!("/Marti/api/packages/{hash}/push?to=HAWK");
+        let answer = call(&server, Some(Caller::operator()), "POST", &target);
+        assert_eq!(answer.status(), 200, "{name}: {}", answer.body());
+        let event = bob.expect("b-f-t-r");
+        let document = roxmltree::Document::parse(&event).unwrap();
+        let detail = document.root_element().last_element_child().unwrap();
+        let tags: Vec<_> = detail.children().map(|child| child.tag_name().name()).collect();
+        assert!(tags.iter().all(|tag| ["fileshare", "ackrequest"].contains(tag)), "{event}");
+        let share = detail.first_element_child().unwrap();
+        assert_eq!(share.attribute("sha256"), Some(hash.as_str()));
+        assert!(!share.attribute("name").unwrap().is_empty());
+        assert!(!share.attribute("filename").unwrap().contains(['/', '\\', '"']), "{event}");
+    }
+}
+
+/// The team rule holds for the operator's notices, too: what a client could not download is not
+/// announced to it.
+#[test]
+fn k22_a_push_to_another_team_is_refused() {
+    let server = Server::isolated();
+    let mut bob = server.cot("ANDROID-B", "HAWK", "Red");
+    let content = noise(605, 400);
+    publish(&server, "creatorUid=A&team=Cyan", "plan.zip", &content);
+    let target = format!("/Marti/api/packages/{}/push?to=HAWK", sha256(&content));
+    let answer = call(&server, Some(Caller::operator()), "POST", &target);
+    assert!(answer.status().is_client_error(), "{}", answer.body());
+    bob.silence(std::time::Duration::from_millis(50));
+}
+
 #[test]
 fn a_push_of_nothing_or_to_nobody_is_404() {
     let server = Server::open();
