@@ -171,7 +171,7 @@ fn small() -> Server<SqlitePackages> {
 fn k23_a_length_beyond_the_limit_is_refused_at_once() {
     let server = small();
     let raw = format!("Content-Type: {ZIP}\r\n");
-    for len in [4 << 20, 2 << 30, usize::MAX / 2] {
+    for len in [4 << 20, 2 << 30, 1 << 50] {
         // Without leave to send, and nothing sent.
         for (target, kind) in [
             ("/Marti/sync/upload?name=x", raw.clone()),

@@ -88,15 +88,15 @@ fn t15_names_never_become_paths_or_headers() {
         let answer = server.ask("POST", &target, &form_type("b"), &body);
         // A name that is refused is refused as the client's fault; one that is taken does no harm.
         if answer.status != 200 {
-            // 431 when its request is beyond what a head may have.
-            assert!([400, 431].contains(&answer.status), "{name}: {}", answer.head);
+            // 414 when its request is beyond what a head may have.
+            assert!([400, 414].contains(&answer.status), "{name}: {}", answer.head);
             continue;
         }
         assert_clean(&server, &hash, &content);
         let content = noise(190 + n as u64, 200 + n);
         let target = format!("/Marti/sync/upload?name={name}&uid={name}&filename={name}");
         let answer = server.ask("POST", &target, &format!("Content-Type: {ZIP}\r\n"), &content);
-        assert!([200, 400, 431].contains(&answer.status), "{name}: {}", answer.head);
+        assert!([200, 400, 414].contains(&answer.status), "{name}: {}", answer.head);
         if answer.status == 200 {
             assert_clean(&server, &sha256(&content), &content);
         }
@@ -188,9 +188,9 @@ fn t20_searches_are_literal() {
     assert!(listed(&server, "name=aXb%25c").is_empty());
     assert_eq!(listed(&server, "name=DROP+TABLE"), [drop.as_str()]);
     assert_eq!(listed(&server, "keywords=100%25"), [wild.as_str()]);
-    let many = vec!["k"; 5_000].join(",");
+    let many = vec!["k"; 3_000].join(",");
     let answer = server.get(&format!("/Marti/sync/search?keywords={many}"));
-    assert!([200, 400].contains(&answer.status), "{}", answer.head);
+    assert!([200, 400, 414].contains(&answer.status), "{}", answer.head);
     let more = vec!["k"; 10_000].join(",");
     let answer = server.get(&format!("/Marti/sync/search?keywords={more}"));
     assert!([400, 414, 431].contains(&answer.status), "{}", answer.head);
