@@ -35,7 +35,7 @@ fn names() -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
-    names.push("n".repeat(4_000));
+    names.push("n".repeat(3_500));
     names.push("%C3%A9".repeat(2_000));
     names
 }
