@@ -140,7 +140,9 @@ async fn t25_every_row_answers_the_plainest_request_in_its_own_words() {
                     assert_eq!(reply.status, StatusCode::NOT_IMPLEMENTED, "{row}: {text}");
                     assert!(ABSENT.contains(&route.path), "{row}: {text}");
                 }
-                if !reply.status.is_success() {
+                // What is said to a program that forgot to ask for a WebSocket is in the headers.
+                let is_said = reply.status == StatusCode::UPGRADE_REQUIRED;
+                if !reply.status.is_success() && !is_said {
                     assert!(reply.json()["message"].is_string(), "{row}: {text}");
                 }
                 let kind = reply.headers.get(CONTENT_TYPE).map(|kind| kind.to_str().unwrap());
@@ -198,6 +200,10 @@ async fn k10_head_goes_where_get_does_and_has_no_body() {
     for route in routes().iter().filter(|route| route.method == Method::GET) {
         let get = send(&marti, &Method::GET, &path(route), Some(user()), None).await;
         let head = send(&marti, &Method::HEAD, &path(route), Some(user()), None).await;
+        if route.changes {
+            assert_eq!(head.status, StatusCode::METHOD_NOT_ALLOWED, "{}", route.path);
+            continue;
+        }
         assert_eq!(head.status, get.status, "{}", route.path);
         // The server leaves the body of an answer out; that of a failure is none from the start.
         assert!(head.body.is_empty() || head.status.is_success(), "{}", route.path);
