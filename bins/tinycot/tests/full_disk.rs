@@ -3,9 +3,11 @@
 //! Needs root, for file systems of its own; without it the tests print a line and pass.
 //! `FULL_DISK_HOLD` is for how long a disk does not answer, 5 s unless told otherwise.
 
-#![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failure here fails the test")]
 #![expect(clippy::print_stdout, reason = "what was measured")]
 
+#[path = "kill/http.rs"]
+mod http;
 #[path = "kill/mount.rs"]
 mod mount;
 mod support;
@@ -17,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use http::Http;
 use loadtest::{Plan, Report, Scenario};
 use mount::{Frozen, Mount, make_image, memory};
 use rustix::process::Signal;
@@ -72,6 +75,66 @@ fn a_full_disk_touches_nobody() {
     assert_eq!(recorded + missing, accepted, "{log}");
     assert!(missing > 0, "the disk was not full");
     expect_all(&Server::with_data(&data, &args));
+}
+
+#[test]
+fn t30_uploads_that_fill_the_disk_touch_nobody_and_nothing_else() {
+    let dir = TempDir::new().unwrap();
+    let Some(_mount) = possible(Mount::memory(&dir.path().join("disk"), "64m")) else { return };
+    let data = dir.path().join("disk/data");
+    // The floor is far below what one upload takes, so that the disk does get full.
+    let args = ["--packages-free", "1KiB", "--dump", "json", "--journal-size", "64KiB"];
+    let server = Server::with_data(&data, &args);
+    let mut http = Http::new(server.http);
+    wait_until("packages are shared", || found(&mut http).is_some());
+    let load = Load::start(server.cot, Duration::from_secs(8));
+    thread::sleep(Duration::from_millis(1_500));
+
+    let mut upload = |number: u8| {
+        let path = format!("/Marti/sync/upload?name=p{number}&keywords=missionpackage");
+        let answer = http.ask("POST", &path, "application/x-zip-compressed", &content(number));
+        answer.unwrap()
+    };
+    let mut kept = 0;
+    let refused = loop {
+        let answer = upload(kept);
+        if answer.status != 200 {
+            break answer;
+        }
+        kept += 1;
+    };
+    let why = String::from_utf8_lossy(&refused.body);
+    println!("{kept} packages were kept, and the next refused: {} {why}", refused.status);
+    assert_eq!(refused.status, 507);
+    assert!(kept > 3, "only {kept}");
+    assert_eq!(upload(kept + 1).status, 507);
+    assert_eq!(server.get("/ready").0, 200, "the relay works");
+    let rows = found(&mut Http::new(server.http)).unwrap();
+    assert_eq!(rows.len(), usize::from(kept));
+    let get = |hash: &str| {
+        let path = format!("/Marti/sync/content?hash={hash}");
+        Http::new(server.http).ask("GET", &path, "", &[]).unwrap().body
+    };
+    for (name, hash) in &rows {
+        assert_eq!(get(hash), content(name[1..].parse().unwrap()), "{name}");
+    }
+
+    // One less, and there is room for one more.
+    let (gone, hash) = &rows[0];
+    let path = format!("/Marti/sync/delete?hash={hash}");
+    let removed = Http::new(server.http).ask("DELETE", &path, "", &[]).unwrap();
+    println!("{gone} is removed: {}", removed.status);
+    assert_eq!(removed.status, 200);
+    wait_until("there is room again", || upload(kept).status == 200);
+    load.must_be_untouched();
+    well_again(&server);
+    server.signal(Signal::TERM);
+    let (status, _, log) = server.ended();
+    assert!(status.success(), "{log}");
+    let server = Server::with_data(&data, &args);
+    let mut http = Http::new(server.http);
+    wait_until("packages are shared", || found(&mut http).is_some());
+    assert_eq!(found(&mut http).unwrap().len(), usize::from(kept));
 }
 
 #[test]
@@ -200,6 +263,21 @@ fn possible(mount: Option<Mount>) -> Option<Mount> {
         println!("skipped: no file system can be mounted here");
     }
     mount
+}
+
+/// The content of a package of this number.
+fn content(number: u8) -> Vec<u8> {
+    let bytes = [number, 1, 2, 3, 5, 7, 11];
+    bytes.into_iter().cycle().take(3_000_000).collect()
+}
+
+/// All packages, by name and hash; nothing when the search is not answered.
+fn found(http: &mut Http) -> Option<Vec<(String, String)>> {
+    let answer = http.ask("GET", "/Marti/sync/search", "", &[])?;
+    let found: serde_json::Value = serde_json::from_slice(&answer.body).ok()?;
+    let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap().to_owned();
+    let rows = found.get("results")?.as_array()?.iter();
+    Some(rows.map(|row| (text(row, "Name"), text(row, "Hash"))).collect())
 }
 
 /// Fills a disk up to a rest.

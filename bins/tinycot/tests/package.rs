@@ -1,7 +1,9 @@
-//! `tinycot package`, on a data directory and with a server that is a stub.
+//! `tinycot package`, on a data directory, with a running server, and with one that is a stub.
 
-#![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failure here fails the test")]
 
+#[path = "kill/http.rs"]
+mod http;
 #[path = "package/stub.rs"]
 mod stub;
 mod support;
@@ -12,22 +14,25 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use data_package::{Limits, inspect};
+use http::Http;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use store::packages::{PackagesConfig, SqlitePackages};
 use stub::{Misbehaviour, Stub, sha256};
-use support::{run, stderr, stdout, tinycot};
+use support::{Server, position, run, stderr, stdout, tinycot, wait_until};
 use tempfile::TempDir;
 
-/// A data directory without a server, and files to work with.
+/// A data directory, and files to work with.
 struct World {
+    /// On the data directory, if there is one.
+    server: Option<Server>,
     dir: TempDir,
-    /// Where nobody listens, or a stub does.
+    /// Where nobody listens, or a stub or a server does.
     admin: String,
 }
 
 impl World {
     fn new() -> Self {
-        let world = Self { dir: TempDir::new().unwrap(), admin: nobody() };
+        let world = Self { server: None, dir: TempDir::new().unwrap(), admin: nobody() };
         fs::create_dir(world.path("data")).unwrap();
         world
     }
@@ -38,6 +43,20 @@ impl World {
         world.admin = stub.addr.to_string();
         world.file("data/admin.token", "5eCret\n");
         world
+    }
+
+    /// With a real server that has the data directory.
+    fn served(args: &[&str]) -> Self {
+        let mut world = Self::new();
+        let server = Server::with_data(&world.path("data"), args);
+        world.admin = server.admin.to_string();
+        world.server = Some(server);
+        wait_until("packages are shared", || world.run(&["list"]).status.success());
+        world
+    }
+
+    fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -100,9 +119,10 @@ fn nobody() -> String {
     listener.local_addr().unwrap().to_string()
 }
 
-/// The same with a data directory and with a server.
+/// The same with a data directory, with a server and with a stub of one.
 fn everywhere(test: impl Fn(&World)) {
     test(&World::new());
+    test(&World::served(&[]));
     let stub = Stub::start();
     test(&World::with(&stub));
     assert!(!World::with(&stub).path("data/packages").exists());
@@ -284,6 +304,75 @@ fn push_sends_a_package_or_a_file() {
 }
 
 #[test]
+fn push_reaches_who_is_here_and_who_returns() {
+    let world = World::served(&[]);
+    let [mut hawk, mut eagle] = world.server().pair();
+    hawk.send(&position("H", "HAWK"));
+    eagle.expect("uid=\"H\"");
+    eagle.send(&position("E", "EAGLE 1"));
+    hawk.expect("uid=\"E\"");
+    drop(eagle);
+    hawk.expect("t-x-d-d");
+
+    world.file("map.kml", "<kml/>");
+    let printed = world.printed(&["push", "map.kml", "--to", "HAWK", "--to", "EAGLE 1"]);
+    let lines: Vec<_> = printed.lines().collect();
+    let hash = &lines[0][..64];
+    assert_eq!(lines[1..], ["sent to HAWK", "EAGLE 1 is away, and gets it on their return"]);
+    assert_eq!(world.printed(&["push", &hash[..7], "--to", "HAWK"]), "sent to HAWK\n");
+    world.fails(&["push", hash, "--to", "NOBODY"], 1, "(status 404)");
+
+    hawk.expect("<fileshare");
+    let mut eagle = world.server().client();
+    eagle.send(&position("E", "EAGLE 1"));
+    eagle.expect("<fileshare");
+    for text in [hash, "b-f-t-r", "/Marti/sync/content?hash="] {
+        hawk.expect(text);
+        eagle.expect(text);
+    }
+    let path = format!("/Marti/sync/content?hash={hash}");
+    let answer = Http::new(world.server().http).ask("GET", &path, "", &[]).unwrap();
+    assert_eq!((answer.status, sha256(&answer.body).as_str()), (200, hash));
+}
+
+#[test]
+fn what_devices_upload_and_see_is_what_the_operator_does() {
+    let world = World::served(&["--max-upload", "1MiB"]);
+    let mut http = Http::new(world.server().http);
+    let upload = "/Marti/sync/upload?name=FM05.zip&CreatorUid=I&keywords=missionpackage";
+    let answer = http.ask("POST", upload, "application/x-zip-compressed", b"PK").unwrap();
+    assert_eq!(answer.status, 200);
+    let list = world.printed(&["list"]);
+    assert!(list.contains("FM05.zip"), "{list}");
+    world.printed(&["get", &sha256(b"PK")]);
+    assert_eq!(fs::read(world.path("FM05.zip")).unwrap(), b"PK");
+
+    // What is private is not listed, but it is there for those who are told of it.
+    world.file("a", "1");
+    world.file("b", "2");
+    world.add(&["a", "--as-is", "--name", "a"]);
+    let private = world.add(&["b", "--as-is", "--name", "b", "--tool", "private"]);
+    let search = "/Marti/sync/search?keywords=missionpackage&tool=public";
+    let found = http.ask("GET", search, "", &[]).unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&found.body).unwrap();
+    let rows = found["results"].as_array().unwrap().iter();
+    let mut names: Vec<_> = rows.map(|row| row["Name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["FM05.zip", "a"]);
+    let path = format!("/Marti/sync/content?hash={private}");
+    assert_eq!(http.ask("GET", &path, "", &[]).unwrap().body, b"2");
+
+    world.printed(&["rm", &private, &sha256(b"PK")]);
+    assert_eq!(http.ask("GET", &path, "", &[]).unwrap().status, 404);
+    world.file("large", vec![7; 1_100_000]);
+    world.fails(&["add", "large", "--as-is"], 1, "(status 413)");
+    // Devices have no token, and the operator's listener takes nothing without it.
+    world.fails(&["list", "--token-file", "a"], 1, "does not take the token in a");
+    let mut admin = Http::new(world.server().admin);
+    assert_eq!(admin.ask("GET", "/Marti/sync/search", "", &[]).unwrap().status, 401);
+}
+
+#[test]
 fn who_cannot_be_asked_is_named() {
     let stub = Stub::start();
     let world = World::with(&stub);
@@ -353,6 +442,10 @@ fn a_server_that_misbehaves_leaves_nothing_behind() {
 fn a_look_into_a_large_package_fetches_little() {
     let stub = Stub::start();
     let world = World::with(&stub);
+    let server = World::served(&[]);
+    server.file("large/a.png", vec![7; 4_000_000]);
+    let hash = server.add(&["large"]);
+    assert!(server.printed(&["show", &hash]).contains("4.0 MB  a.png"));
     // Stored as it is, by its ending.
     world.file("large/a.png", vec![7; 4_000_000]);
     world.file("large/b.txt", "small");

@@ -48,7 +48,7 @@ use crate::support::tinycot;
 pub(crate) fn serve(plan: &Plan, data: &Path) -> Command {
     let mut command = tinycot();
     command.args(["serve", "--cot-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-    command.args(["--http-listen", "off"]);
+    command.args(["--http-listen", "127.0.0.1:0"]);
     command.args(["--journal-size", "64KiB", "--dump", "json", "--dump-file-size", "1MiB"]);
     command.args(["--dump-files", "100000", "--state-sync"]);
     command.arg(format!("{}ms", plan.sync.as_millis())).arg("--data-dir").arg(data);
