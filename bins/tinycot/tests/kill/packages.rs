@@ -174,18 +174,22 @@ impl Device {
     /// One request; `None` when the server is gone.
     fn act(&mut self, server: SocketAddr) -> Option<()> {
         self.n += 1;
+        // What is gone may be uploaded again, and nothing else.
+        let is_there = |(_, package): &(&String, &Package)| package.known.is_some();
+        let there = self.own.iter().filter(is_there).map(|(name, _)| name.clone());
+        let there: Vec<_> = there.collect();
         let names: Vec<_> = self.own.keys().cloned().collect();
         let chance = self.rng.below(100);
         if names.is_empty() || (chance < 50 && names.len() < MOST) {
             let name = format!("{}.{}", self.uid, self.n);
             return self.upload(server, &name);
         }
-        let name = self.rng.one(&names).clone();
-        match chance {
-            50..60 => self.upload(server, &name),
-            60..75 => self.change(server, &name),
-            _ => self.remove(server, &name),
+        if there.is_empty() || chance < 60 {
+            let name = self.rng.one(&names).clone();
+            return self.upload(server, &name);
         }
+        let name = self.rng.one(&there).clone();
+        if chance < 75 { self.change(server, &name) } else { self.remove(server, &name) }
     }
 
     /// As ATAK does it, or as iTAK does.
@@ -221,7 +225,8 @@ impl Device {
         let package = self.own.get_mut(name)?;
         let hash = package.hash.clone()?;
         package.begun.push(Some(self.n));
-        let path = format!("/Marti/api/sync/metadata/{hash}/tool");
+        let uid = &self.uid;
+        let path = format!("/Marti/api/sync/metadata/{hash}/tool?creatorUid={uid}");
         let body = self.n.to_string();
         let answer = Http::new(server).ask("PUT", &path, "text/plain", body.as_bytes())?;
         self.has_answered(name, Some(self.n), &answer);
