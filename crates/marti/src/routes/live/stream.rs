@@ -114,3 +114,36 @@ impl HttpBody for Outlet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use relay::server::Relay;
+    use relay::{HubConfig, Viewer};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::crowd::Crowd;
+
+    #[tokio::test(start_paused = true)]
+    async fn something_is_said_now_and_then_until_nobody_listens() {
+        let mut config = HubConfig::default();
+        config.heartbeat = Duration::ZERO;
+        let (relay, driver) = Relay::new(config);
+        tokio::spawn(driver.run());
+        let place = Crowd::new(1, 1).enter(None).unwrap();
+        let feed = Feed::attach(&relay, "sse", Viewer::Everything, place).await.unwrap();
+        let (sender, mut receiver) = mpsc::channel(1);
+        let open = Gauged::new(Arc::default(), |all| &all.streams_open);
+        let pumped = tokio::spawn(pump(feed, sender, None, open));
+        assert_eq!(receiver.recv().await.unwrap(), START);
+        let began = Instant::now();
+        for beat in 1..5 {
+            assert_eq!(receiver.recv().await.unwrap(), BEAT);
+            assert_eq!(began.elapsed().as_secs(), (HEARTBEAT * beat).as_secs());
+        }
+        drop(receiver);
+        pumped.await.unwrap();
+        assert_eq!(lines(&[]), "");
+        assert_eq!(lines(&["{}".to_owned(), "[]".to_owned()]), "data: {}\n\ndata: []\n\n");
+    }
+}

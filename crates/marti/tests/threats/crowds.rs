@@ -1,0 +1,84 @@
+//! T08: too many at a time; and a fault of the server's own.
+
+use std::future::pending;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::*;
+use marti::{History, HistoryError, Marti, MartiConfig, Past};
+use support::until;
+use tokio::net::{TcpListener, TcpSocket};
+
+fn connect_from(server: &Server, addr: &str) -> TcpStream {
+    let stream = server.run(async {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(addr.parse().unwrap(), 0)).unwrap();
+        socket.connect(server.http).await.unwrap().into_std().unwrap()
+    });
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
+    stream
+}
+
+#[test]
+fn t08_connections_are_counted_by_address_and_in_all() {
+    let mut setup = Setup::open();
+    setup.marti.max_connections = 6;
+    setup.marti.max_connections_per_addr = 4;
+    let server = setup.in_memory();
+    let opened = |count| until("they are open", || server.marti.stats().connections_open == count);
+    let mut own: Vec<_> = (0..4).map(|_| connect_from(&server, "127.0.0.1")).collect();
+    opened(4);
+    // The fifth is closed without a word, and others are served.
+    assert_eq!(read_to_end(&mut connect_from(&server, "127.0.0.1")), b"");
+    let _others: Vec<_> = (0..2).map(|_| connect_from(&server, "127.0.0.2")).collect();
+    opened(6);
+    assert_eq!(read_to_end(&mut connect_from(&server, "127.0.0.3")), b"");
+    assert_eq!(server.marti.stats().connections_refused, 2);
+    own.pop();
+    opened(5);
+    let mut last = connect_from(&server, "127.0.0.1");
+    last.write_all(SECOND.as_bytes()).unwrap();
+    assert!(read_to_end(&mut last).starts_with(b"HTTP/1.1 200"));
+}
+
+/// What is recorded cannot even be read.
+struct Broken;
+
+impl History for Broken {
+    fn read(
+        &self,
+        _: i64,
+        _: i64,
+        _: &mut dyn FnMut(Past<'_>) -> ControlFlow<()>,
+    ) -> Result<(), HistoryError> {
+        panic!("as this test wants it");
+    }
+}
+
+#[test]
+fn t36_a_panic_ends_one_request() {
+    let server = Server::open();
+    let marti = Marti::with_history(
+        MartiConfig::default(),
+        server.relay.clone(),
+        server.packages.clone(),
+        Arc::new(Broken),
+    );
+    let listener = server.run(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let addr = listener.local_addr().unwrap();
+    server.run(async { tokio::spawn(marti::serve(listener, marti, pending())) });
+    for _ in 0..20 {
+        let mut socket = TcpStream::connect(addr).unwrap();
+        let ask = "GET /Marti/api/cot/xml/A/all?secago=60 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        socket.write_all(ask.as_bytes()).unwrap();
+        // It is broken off, or the fault is told: nobody takes a part for the whole.
+        let bytes = read_to_end(&mut socket);
+        let is_whole = bytes.ends_with(b"\r\n0\r\n\r\n");
+        assert!(!is_whole || Reply::of(&bytes).statuses == [500], "{bytes:?}");
+        let mut http = support::http::Http::connect(addr);
+        http.send(&server.head("GET", "/Marti/api/version", "", None));
+        http.answer().expect(200);
+    }
+}
