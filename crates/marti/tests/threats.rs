@@ -1,5 +1,13 @@
 //! Hostile peers: requests that two readers could cut differently (T24), and peers who are slow, who
 //! are many, or who take nothing (T08).
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::allow_attributes,
+    reason = "a test that is out of bounds has failed"
+)]
 
 #[path = "threats/crowds.rs"]
 mod crowds;

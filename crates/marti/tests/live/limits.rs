@@ -94,16 +94,19 @@ fn streams_end_with_the_server() {
     let addr = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let marti = server.marti.clone();
-    let served = server.run(async {
-        tokio::spawn(marti::serve(listener, marti, async {
-            let _ = stopped.await;
-        }))
+    let (done, served) = oneshot::channel();
+    server.run(async {
+        tokio::spawn(async {
+            let stopped = async { stopped.await.unwrap_or_default() };
+            done.send(marti::serve(listener, marti, stopped).await)
+        });
     });
     let mut other = Ws::open(server.http, "");
     let (mut sse, mut ws) = (Sse::open(addr, ""), Ws::open(addr, ""));
     let mut deaf = Ws::open(addr, "");
     server.relay.submit(event("M", "a-h-G", "").as_bytes(), "").unwrap();
-    (sse.expect("M"), ws.expect("M"));
+    sse.expect("M");
+    ws.expect("M");
     stop.send(()).unwrap();
     let began = Instant::now();
     assert_eq!(ws.goodbye(), Some(1001));

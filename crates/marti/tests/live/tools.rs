@@ -149,7 +149,7 @@ impl Ws {
                 }
                 Ok(_) => {}
                 Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    panic!("not closed")
+                    panic!("not closed");
                 }
                 Err(_) => return code,
             }

@@ -68,7 +68,9 @@ fn t36_a_panic_ends_one_request() {
     );
     let listener = server.run(TcpListener::bind("127.0.0.1:0")).unwrap();
     let addr = listener.local_addr().unwrap();
-    server.run(async { tokio::spawn(marti::serve(listener, marti, pending())) });
+    server.run(async {
+        tokio::spawn(marti::serve(listener, marti, pending()));
+    });
     for _ in 0..20 {
         let mut socket = TcpStream::connect(addr).unwrap();
         let ask = "GET /Marti/api/cot/xml/A/all?secago=60 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";

@@ -51,7 +51,14 @@ pub(crate) async fn web_socket<P: PackageStore>(
 ) -> Result<Answer, ApiError> {
     let key = match accept(&ask.headers) {
         Ok(key) => key,
-        Err(refused) => return refused,
+        Err(Unfit::Lacks(name, value)) => {
+            let mut answer = answer::empty(StatusCode::UPGRADE_REQUIRED);
+            answer.headers_mut().insert(name, HeaderValue::from_static(value));
+            return Ok(answer);
+        }
+        Err(Unfit::Key) => {
+            return Err(ApiError::BadRequest("Sec-WebSocket-Key is no key".to_owned()));
+        }
     };
     let upgrade = ask.upgrade.take();
     let upgrade = upgrade.ok_or_else(|| ApiError::BadRequest("not on this connection".into()))?;
@@ -68,33 +75,33 @@ pub(crate) async fn web_socket<P: PackageStore>(
     Ok(answer)
 }
 
-/// What proves to the peer that this is a WebSocket; or the answer to what asks for none.
-fn accept(headers: &HeaderMap) -> Result<HeaderValue, Result<Answer, ApiError>> {
+/// Why a request is none for a WebSocket.
+enum Unfit {
+    /// It lacks a header with this value.
+    Lacks(HeaderName, &'static str),
+    /// It has no key, several, or one that is none.
+    Key,
+}
+
+/// What proves to the peer that this is a WebSocket.
+fn accept(headers: &HeaderMap) -> Result<HeaderValue, Unfit> {
     let has = |name: HeaderName, word: &str| {
         let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         let mut words = values.flat_map(|value| value.split(',')).map(str::trim);
         words.any(|one| one.eq_ignore_ascii_case(word))
     };
-    let upgrade = (StatusCode::UPGRADE_REQUIRED, header::UPGRADE, "websocket");
-    let version = (StatusCode::UPGRADE_REQUIRED, header::SEC_WEBSOCKET_VERSION, "13");
-    let lacking = if !has(header::UPGRADE, "websocket") || !has(header::CONNECTION, "upgrade") {
-        Some(upgrade)
-    } else if !has(header::SEC_WEBSOCKET_VERSION, "13") {
-        Some(version)
-    } else {
-        None
-    };
-    if let Some((status, name, value)) = lacking {
-        let mut answer = answer::empty(status);
-        answer.headers_mut().insert(name, HeaderValue::from_static(value));
-        return Err(Ok(answer));
+    if !has(header::UPGRADE, "websocket") || !has(header::CONNECTION, "upgrade") {
+        return Err(Unfit::Lacks(header::UPGRADE, "websocket"));
+    }
+    if !has(header::SEC_WEBSOCKET_VERSION, "13") {
+        return Err(Unfit::Lacks(header::SEC_WEBSOCKET_VERSION, "13"));
     }
     let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
     let key = match (keys.next(), keys.next()) {
         (Some(key), None) if is_key(key.as_bytes()) => derive_accept_key(key.as_bytes()),
-        _ => return Err(Err(ApiError::BadRequest("Sec-WebSocket-Key is no key".to_owned()))),
+        _ => return Err(Unfit::Key),
     };
-    HeaderValue::try_from(key).map_err(|_| Err(ApiError::Internal("no key".to_owned())))
+    HeaderValue::try_from(key).map_err(|_| Unfit::Key)
 }
 
 /// Whether this is Base64 of 16 bytes.
