@@ -145,7 +145,7 @@ impl Ws {
         loop {
             match self.0.read() {
                 Ok(Message::Close(Some(CloseFrame { code: given, .. }))) => {
-                    code = Some(given.into())
+                    code = Some(given.into());
                 }
                 Ok(_) => {}
                 Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
