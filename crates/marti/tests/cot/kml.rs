@@ -35,7 +35,7 @@ fn unzip(kmz: &[u8]) -> String {
     let mut zip = zip::ZipArchive::new(Cursor::new(kmz)).unwrap();
     assert_eq!(zip.len(), 1);
     let mut file = zip.by_index(0).unwrap();
-    assert_eq!(file.name(), "doc.kml");
+    assert_eq!(file.name().unwrap(), "doc.kml");
     let mut text = String::new();
     file.read_to_string(&mut text).unwrap();
     text

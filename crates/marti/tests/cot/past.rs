@@ -107,7 +107,7 @@ fn a_part_is_not_taken_for_the_whole() {
 }
 
 #[cfg(feature = "dump")]
-mod dump {
+pub(super) mod dump {
     use marti::DumpHistory;
     use store::dump::{DumpConfig, DumpEvent, DumpFormat, DumpWriter};
     use store::fs::RealFs;
@@ -139,7 +139,7 @@ mod dump {
             let private = r#"<marti><dest callsign="ROJO"/></marti>"#;
             for (sender, team, event) in [
                 ("R-1", "Red", place(sa("R-1", "ROJO", "Red"))),
-                ("B-1", "Blue", place(sa("B-1", "AZUL <&>", "Blue"))),
+                ("B-1", "Blue", place(sa("B-1", "AZUL &lt;&amp;&gt;", "Blue"))),
                 ("R-2", "Red", place(event("secret", "b-m-p-s-m", private))),
                 ("R-1", "Red", place(event("ping", "t-x-c-t", ""))),
             ] {
