@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use http::Method;
 use serde_json::Value;
 
+use crate::operator;
 use crate::support::cot::{Cot, event};
 use crate::support::{Server, until};
 
@@ -61,7 +63,7 @@ fn k30_contacts_are_a_bare_array() {
     }
 }
 
-/// The table of connections: for others than the operator without addresses.
+/// The table of connections: addresses, and those who are nobody yet, are for the operator.
 #[test]
 fn connections_are_listed_without_addresses() {
     let server = Server::open();
@@ -73,6 +75,11 @@ fn connections_are_listed_without_addresses() {
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["clientUid"], "ANDROID-A");
     assert_eq!((&rows[0]["ipAddress"], &rows[0]["port"]), (&"".into(), &0.into()));
+
+    let (_, all) = operator(&server, Method::GET, "/Marti/api/subscriptions/all", "");
+    let all: Value = serde_json::from_str(&all).unwrap();
+    let addresses = all["data"].as_array().unwrap().iter().map(|row| &row["ipAddress"]);
+    assert_eq!(addresses.collect::<Vec<_>>(), ["127.0.0.1"; 2]);
 }
 
 /// The team rule: a team sees itself, whoever asks.

@@ -3,8 +3,10 @@
 use std::io::Cursor;
 
 use data_package::{Limits, PackageBuilder, inspect};
+use http::Method;
 use store::packages::{Audience, PackageStore, Upload};
 
+use crate::operator;
 use crate::support::{Server, Setup};
 
 const PATHS: [(&str, &str); 3] = [
@@ -105,9 +107,9 @@ fn what_cannot_be_given_is_left_out() {
     assert_eq!(server.get(path).expect(200).body, package("small"));
 }
 
-/// Devices take profiles unasked, so users cannot make one.
+/// Devices take profiles unasked, so users cannot make one, and the operator can.
 #[test]
-fn users_make_no_profiles() {
+fn only_the_operator_makes_a_profile() {
     let server = Server::open();
     let upload = "/Marti/sync/upload?name=evil.zip&keywords=missionpackage&creatorUid=ANDROID-A";
     let raw = "Content-Type: application/zip\r\n";
@@ -120,4 +122,7 @@ fn users_make_no_profiles() {
     let answer = server.ask("PUT", &target, "Content-Type: text/plain\r\n", b"profile-connection");
     answer.expect(403);
     server.get(PATHS[0].0).expect(204);
+
+    assert_eq!(operator(&server, Method::PUT, &target, "profile-connection").0, 200);
+    assert_eq!(server.get(PATHS[0].0).expect(200).body, package("evil"));
 }

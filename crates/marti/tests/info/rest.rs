@@ -1,6 +1,29 @@
-//! What else clients ask, and missions: 32 of the checklist, and the forms that clients tolerate.
+//! What else clients ask, and missions: 29 and 32 of the checklist, and the forms that clients
+//! tolerate.
 
+use http::Method;
+
+use crate::operator;
 use crate::support::Server;
+
+/// 29: the list of video feeds is a document even without one, and takes one as ATAK sends it.
+#[test]
+fn k29_video_feeds_are_a_document() {
+    let server = Server::open();
+    let empty = server.get("/Marti/vcm").expect(200);
+    assert_eq!(empty.header("content-type"), Some("application/xml"));
+    assert!(empty.text().contains("videoConnections"), "{}", empty.text());
+    let feed = concat!(
+        "<videoConnections><feed><protocol>rtsp</protocol><alias>Cam 1</alias><uid>cam-1</uid>",
+        "<address>198.51.100.7</address><port>554</port><path>/live</path></feed>",
+        "</videoConnections>"
+    );
+    let encoded = "Content-Encoding: UTF-8\r\nContent-Type: application/xml\r\n";
+    server.ask("POST", "/Marti/vcm", encoded, feed.as_bytes()).expect(200);
+    let list = server.get("/Marti/vcm").expect(200);
+    let document = roxmltree::Document::parse(list.text()).unwrap();
+    assert!(document.descendants().any(|node| node.text() == Some("cam-1")), "{}", list.text());
+}
 
 /// 32: reports of crashes and tracks are taken and dropped, within bounds.
 #[test]
@@ -27,6 +50,9 @@ fn callers_learn_what_they_may_do() {
     );
     assert_eq!(server.get("/Marti/api/util/isAdmin").json(), false);
     assert_eq!(server.get("/Marti/api/security/isSecure").json()["data"], "false");
+    let told = |path: &str| operator(&server, Method::GET, path, "").1;
+    assert!(told("/Marti/api/util/user/roles").contains("ROLE_ADMIN"));
+    assert_eq!(told("/Marti/api/util/isAdmin"), "true");
 }
 
 /// What is not kept here is an empty list in the form that clients read.
