@@ -4,8 +4,10 @@
 //! another. Nothing of a server is changed for a page of another host, also not by GET, which
 //! clients use to delete.
 
-use http::HeaderMap;
-use http::header::ORIGIN;
+use http::header::{self, HeaderValue, ORIGIN};
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::answer::{self, Answer};
 
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
@@ -25,10 +27,25 @@ pub(crate) fn is_allowed(origin: &str, base_url: &str, allowed: &[String]) -> bo
         || allowed.iter().any(|one| one == "*" || one.eq_ignore_ascii_case(origin))
 }
 
+/// The answer to a browser that asks whether a page of an allowed origin may send what it is about
+/// to send; `None` for every other request.
+pub(crate) fn preflight(method: &Method, headers: &HeaderMap) -> Option<Answer> {
+    let wanted = headers.get(header::ACCESS_CONTROL_REQUEST_METHOD)?;
+    if *method != Method::OPTIONS {
+        return None;
+    }
+    let mut answer = answer::empty(StatusCode::NO_CONTENT);
+    let allowed = answer.headers_mut();
+    allowed.insert(header::ACCESS_CONTROL_ALLOW_METHODS, wanted.clone());
+    if let Some(names) = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        allowed.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
+    }
+    allowed.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    Some(answer)
+}
+
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn with(name: &'static str, value: &'static str) -> HeaderMap {

@@ -117,8 +117,13 @@ impl<P: PackageStore> Inner<P> {
         let base_url = base_url(&parts.headers, caller.as_ref().is_some_and(|one| one.is_tls));
         let is_head = parts.method == Method::HEAD;
         let body = Paced::new(body, self.config.body_patience).boxed_unsync();
+        let is_allowed = origin.as_ref().is_some_and(|origin| self.is_readable_by(origin));
+        let preflight = is_allowed.then(|| origin::preflight(&parts.method, &parts.headers));
         let answered = async {
             let base_url = base_url?;
+            if let Some(Some(answer)) = preflight {
+                return Ok(answer);
+            }
             let found = self.paths.find(&parts.method, parts.uri.path())?;
             let caller = admit(found.route.access, caller)?;
             if (found.route.changes || upgrade.is_some())
@@ -142,7 +147,7 @@ impl<P: PackageStore> Inner<P> {
         };
         let mut answer = answered.await.unwrap_or_else(ApiError::into_answer);
         self.counters.answered(answer.status());
-        if let Some(origin) = origin.filter(|origin| self.is_readable_by(origin)) {
+        if let Some(origin) = origin.filter(|_| is_allowed) {
             let headers = answer.headers_mut();
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             headers.insert(header::VARY, HeaderValue::from_static("origin"));

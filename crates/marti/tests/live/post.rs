@@ -146,4 +146,16 @@ fn a_page_of_another_host_sends_nothing() {
     assert_eq!(post("Sec-Fetch-Site: cross-site\r\n"), 403);
     assert_eq!(post("Origin: https://tools.example\r\n"), 200);
     assert_eq!(post(&format!("Origin: http://{}\r\n", server.http)), 200);
+    // A browser asks before a page sends JSON.
+    let ask = |origin: &str| {
+        let wants = "Access-Control-Request-Method: POST\r\n\
+                     Access-Control-Request-Headers: content-type\r\n";
+        server.ask("OPTIONS", "/api/events", &format!("Origin: {origin}\r\n{wants}"), b"")
+    };
+    let allowed = ask("https://tools.example").expect(204);
+    assert_eq!(allowed.header("access-control-allow-origin"), Some("https://tools.example"));
+    assert_eq!(allowed.header("access-control-allow-methods"), Some("POST"));
+    assert_eq!(allowed.header("access-control-allow-headers"), Some("content-type"));
+    let refused = ask("https://evil.example").expect(405);
+    assert_eq!(refused.header("access-control-allow-origin"), None);
 }
