@@ -275,3 +275,58 @@ fn t16_damaged_content_is_no_download() {
     publish(&server, "creatorUid=A", "x.zip", &content);
     assert_download(fetch(&server, &hash), &content);
 }
+
+/// What was acknowledged is there after the server was killed, and what was not is nowhere.
+#[test]
+fn t17_a_restart_keeps_what_was_acknowledged() {
+    let server = Setup::open().on_disk();
+    let kept = noise(95, 300_000);
+    publish(&server, "creatorUid=A&keyword=missionpackage", "kept.zip", &kept);
+    let gone = noise(96, 1_000);
+    publish(&server, "creatorUid=A&keyword=missionpackage", "gone.zip", &gone);
+    server.get(&format!("/Marti/sync/delete?hash={}", sha256(&gone))).expect(200);
+    let mut begun = server.connect();
+    let raw = format!("Content-Type: {ZIP}\r\n");
+    begun.send(&server.head("POST", "/Marti/sync/upload?name=x", &raw, Some(4 << 20)));
+    begun.send(&noise(97, 2 << 20));
+    until("the upload has begun", || server.blobs().len() == 2);
+
+    let server = Setup::open().on_disk_in(server.kill());
+    assert_eq!(listed(&server, "keywords=missionpackage"), [sha256(&kept)]);
+    assert_download(fetch(&server, &sha256(&kept)), &kept);
+    fetch(&server, &sha256(&gone)).expect(404);
+    assert_eq!((usage(&server).packages, server.blobs().len()), (1, 1));
+}
+
+/// A content that is uploaded and deleted by many at once is there or not, but never by half.
+#[test]
+fn t17_uploads_and_deletes_of_one_content_at_once_leave_all_or_nothing() {
+    let server = Setup::open().on_disk();
+    let content = noise(98, 30_000);
+    let hash = sha256(&content);
+    thread::scope(|scope| {
+        for n in 0..8 {
+            let (server, content, hash) = (&server, &content, &hash);
+            scope.spawn(move || {
+                for _ in 0..6 {
+                    if n % 2 == 0 {
+                        publish(server, "creatorUid=A&keyword=missionpackage", "s.zip", content);
+                    } else {
+                        let answer = server.get(&format!("/Marti/sync/delete?hash={hash}"));
+                        assert!([200, 404].contains(&answer.status), "{}", answer.head);
+                        let answer = fetch(server, hash);
+                        if answer.status != 404 {
+                            assert_download(answer, content);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let is_there = fetch(&server, &hash).status == 200;
+    let expected = u64::from(is_there);
+    assert_eq!((usage(&server).packages, usage(&server).contents), (expected, expected));
+    until("no other file is left", || server.blobs().len() as u64 == expected);
+    publish(&server, "creatorUid=A", "s.zip", &content);
+    assert_download(fetch(&server, &hash), &content);
+}

@@ -154,3 +154,26 @@ fn k17_a_download_that_is_broken_off_is_continued() {
     got.extend_from_slice(&rest.body);
     assert!(got == content);
 }
+
+/// What is being downloaded when it is deleted arrives whole or is seen to be broken off.
+#[test]
+fn k21_a_download_that_has_begun_survives_a_delete() {
+    let server = Setup::open().on_disk();
+    let content = noise(45, 8 << 20);
+    let path = format!("/Marti/sync/content?hash={}", sha256(&content));
+    publish(&server, "creatorUid=A", "big.zip", &content);
+    let mut connection = server.connect();
+    connection.send(&server.head("GET", &path, "", None));
+    connection.answer_head().expect(200);
+    let mut got = connection.read_some();
+    server.get(&format!("/Marti/sync/delete?hash={}", sha256(&content))).expect(200);
+    server.get(&path).expect(404);
+    while got.len() < content.len() {
+        let some = connection.read_some();
+        if some.is_empty() {
+            break;
+        }
+        got.extend_from_slice(&some);
+    }
+    assert!(content.starts_with(&got), "other bytes");
+}

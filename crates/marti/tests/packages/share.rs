@@ -6,7 +6,10 @@ use store::packages::PackageStore;
 
 use crate::shapes::{assert_download, noise, publish, search, sha256};
 use crate::support::cot::{Cot, event};
-use crate::support::{Server, Setup};
+use crate::support::{Server, Setup, until};
+
+/// What was sent before it has been handled when it is answered.
+const PING: &str = r#"<event version="2.0" uid="ANDROID-A-ping" type="t-x-c-t" how="m-g" time="2026-01-01T00:00:00.000Z" start="2026-01-01T00:00:00.000Z" stale="2096-01-01T00:00:00.000Z"><point lat="0" lon="0" hae="0" ce="1" le="1"/><detail/></event>"#;
 
 /// A notice of a file, as commo sends it: stale for years by the time it is sent.
 fn notice(uid: &str, url: &str, hash: &str, size: usize, dest: &str) -> String {
@@ -79,6 +82,32 @@ fn k22_a_package_goes_from_one_client_to_another_and_the_answer_back() {
     shares(&Setup::isolated().on_disk());
 }
 
+/// 22: the receiver was away; the notice waits, well past its ten seconds.
+#[test]
+fn k22_a_notice_waits_for_a_receiver_who_is_away() {
+    let server = Setup::isolated().on_disk();
+    let mut alice = server.cot("ANDROID-A", "VIPER", "Cyan");
+    drop(server.cot("ANDROID-B", "HAWK", "Cyan"));
+    until("the relay sees that he is gone", || server.relay.clients().len() == 1);
+    let content = noise(402, 3_000);
+    let hash = sha256(&content);
+    let url = publish(&server, "creatorUid=ANDROID-A", "recon.zip", &content);
+    for (n, dest) in
+        [to("HAWK"), r#"<marti><dest uid="ANDROID-B"/></marti>"#.to_owned()].into_iter().enumerate()
+    {
+        alice.send(&notice(&format!("held-{n}"), &url, &hash, content.len(), &dest));
+    }
+    alice.send(PING);
+    alice.expect("t-x-c-t-r");
+    let mut bob = server.cot("ANDROID-B", "HAWK", "Cyan");
+    let mut uids = [bob.expect("b-f-t-r"), bob.expect("b-f-t-r")];
+    uids.sort();
+    assert!(uids[0].contains("held-0") && uids[1].contains("held-1"), "{uids:#?}");
+    assert_download(server.get(&format!("{}&receiver=HAWK", target(&url))), &content);
+    bob.send(&ack(r#"<marti><dest uid="ANDROID-A"/></marti>"#));
+    assert_eq!(alice.expect("b-f-t-a"), ack(""));
+}
+
 /// 22: several notices with one uid are all delivered.
 #[test]
 fn k22_notices_that_share_a_uid_all_arrive() {
@@ -112,7 +141,7 @@ fn k22_another_team_gets_neither_the_notice_nor_the_package() {
         r#"<marti><dest uid="ANDROID-B"/></marti>"#,
     ));
     // What Alice sent was handled once she gets an answer to what she sent after it.
-    alice.send(r#"<event version="2.0" uid="ANDROID-A-ping" type="t-x-c-t" how="m-g" time="2026-01-01T00:00:00.000Z" start="2026-01-01T00:00:00.000Z" stale="2096-01-01T00:00:00.000Z"><point lat="0" lon="0" hae="0" ce="1" le="1"/><detail/></event>"#);
+    alice.send(PING);
     alice.expect("t-x-c-t-r");
     assert_nothing_came(&mut bob, &mut eve, "b-f-t-");
     bob.silence(Duration::from_millis(50));

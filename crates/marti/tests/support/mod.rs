@@ -81,8 +81,12 @@ impl Setup {
 
     /// Starts it over packages in a temporary directory.
     pub fn on_disk(self) -> Server<SqlitePackages> {
+        self.on_disk_in(tempfile::tempdir().unwrap())
+    }
+
+    /// Starts it over the packages that a former server left.
+    pub fn on_disk_in(self, dir: TempDir) -> Server<SqlitePackages> {
         let Self { marti, hub, packages } = self;
-        let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(STORE);
         Server::start(marti, hub, Some(dir), async move || {
             SqlitePackages::open(path, packages).await.unwrap()
@@ -116,6 +120,16 @@ impl Server {
     /// Over packages in memory, and a team sees only itself.
     pub fn isolated() -> Self {
         Setup::isolated().in_memory()
+    }
+}
+
+impl Server<SqlitePackages> {
+    /// Ends as a process does that is killed, and leaves its files.
+    pub fn kill(self) -> TempDir {
+        let Self { marti, relay, packages, runtime, dir, .. } = self;
+        runtime.shutdown_timeout(PATIENCE);
+        drop((marti, relay, packages));
+        dir.unwrap()
     }
 }
 
