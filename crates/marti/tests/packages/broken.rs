@@ -312,7 +312,8 @@ fn t17_uploads_and_deletes_of_one_content_at_once_leave_all_or_nothing() {
                     if n % 2 == 0 {
                         publish(server, "creatorUid=A&keyword=missionpackage", "s.zip", content);
                     } else {
-                        let answer = server.get(&format!("/Marti/sync/delete?hash={hash}"));
+                        let answer =
+                            server.get(&format!("/Marti/sync/delete?hash={hash}&creatorUid=A"));
                         assert!([200, 404].contains(&answer.status), "{}", answer.head);
                         let answer = fetch(server, hash);
                         if answer.status != 404 {
