@@ -157,7 +157,8 @@ pub(super) async fn remove<P: PackageStore>(
         match marti.packages.remove(hash, &viewer, owner).await {
             Ok(()) => is_removed = true,
             Err(store::StoreError::NotOwner { .. }) => {}
-            Err(store::StoreError::NotFound { .. }) => break,
+            // Of what is gone by now, nothing is left to remove; somebody else may have done so.
+            Err(store::StoreError::NotFound { .. }) if is_removed => break,
             Err(error) => return Err(error.into()),
         }
     }
