@@ -6,7 +6,6 @@ mod disposition;
 mod media;
 mod multipart;
 mod owner;
-mod places;
 mod push;
 mod range;
 mod reader;
@@ -18,12 +17,12 @@ use http::{Method, StatusCode};
 use store::packages::{ContentHash, DataPackage, PackageChange, PackageFilter, PackageStore};
 
 use self::owner::Uploaders;
-use self::places::Places;
 use super::profiles::check_tool;
 use super::resources;
 use crate::MartiConfig;
 use crate::answer::{self, Answer};
 use crate::ask::Ask;
+use crate::crowd::Crowd;
 use crate::error::ApiError;
 use crate::service::Inner;
 use crate::sight::Sight;
@@ -42,7 +41,7 @@ const MAX_METADATA: usize = 64 << 10;
 /// What the routes of packages keep from one request to the next.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    places: Places,
+    uploads: Crowd,
     uploaders: Uploaders,
     pushes: push::Pushes,
 }
@@ -50,7 +49,8 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(config: &MartiConfig) -> Self {
         Self {
-            places: Places::new(config.max_uploads_per_addr),
+            // How many there are in all the store says.
+            uploads: Crowd::new(usize::MAX, config.max_uploads_per_addr),
             uploaders: Uploaders::default(),
             pushes: push::Pushes::default(),
         }

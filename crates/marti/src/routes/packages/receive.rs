@@ -75,7 +75,10 @@ async fn take<P: PackageStore>(
         return Err(StoreError::TooLarge { limit }.into());
     }
     upload.check()?;
-    let _place = marti.shared.packages.places.enter(ask.caller.addr)?;
+    // Who has no address is the operator or an application, and is not held to this.
+    let crowd = &marti.shared.packages.uploads;
+    let place = ask.caller.addr.map(|addr| crowd.enter(Some(addr)).ok_or_else(too_many));
+    let _place = place.transpose()?;
     let Some(boundary) = boundary else {
         upload.size = announced;
         return insert(marti, upload, PieceReader::new(Pieces::new(&mut ask.body))).await;
@@ -99,6 +102,10 @@ async fn insert<P: PackageStore>(
     content: impl AsyncRead + Send + Unpin,
 ) -> Result<DataPackage, ApiError> {
     Ok(marti.packages.insert(upload, content).await?)
+}
+
+fn too_many() -> ApiError {
+    ApiError::Unavailable("there are too many uploads from this address".to_owned())
 }
 
 /// Remembers who uploaded this, for when they change or remove it.
