@@ -10,7 +10,6 @@ use tokio::net::TcpListener;
 use super::support::cot::event;
 use super::support::http::Http;
 use super::support::{Server, Setup};
-use super::uids;
 
 /// A server that has a record.
 pub(super) fn with_history(setup: Setup, history: impl History) -> Server {
@@ -21,7 +20,8 @@ pub(super) fn with_history(setup: Setup, history: impl History) -> Server {
     let listener = server.run(TcpListener::bind("127.0.0.1:0")).unwrap();
     server.http = listener.local_addr().unwrap();
     server.marti = marti.clone();
-    server.run(async { tokio::spawn(marti::serve(listener, marti, std::future::pending())) });
+    let serving = marti::serve(listener, marti, std::future::pending());
+    server.run(async { drop(tokio::spawn(serving)) });
     server
 }
 
@@ -114,6 +114,7 @@ pub(super) mod dump {
 
     use super::*;
     use crate::support::cot::sa;
+    use crate::uids;
 
     /// A day of autumn. Milliseconds since the Unix epoch.
     const DAY: i64 = 1_795_000_000_000;
