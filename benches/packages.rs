@@ -14,7 +14,7 @@
 //! | variable | default | meaning |
 //! |---|---|---|
 //! | `PACKAGES_BYTES` | 100000000 | size of an upload or download |
-//! | `PACKAGES_ROUNDS` | 5 | times that each is measured |
+//! | `PACKAGES_ROUNDS` | 5 | times that each is measured; downloads four times as often |
 //! | `PACKAGES_SECONDS` | 10 | time of each run of events |
 //! | `PACKAGES_ROWS` | 10000 | packages to search |
 //! | `PACKAGES_ONLY` | all | questions: `upload,download,relay,search` |
@@ -108,7 +108,7 @@ fn upload() -> Result<bool> {
     let data = dir.path().join("data");
     let server = Server::start(&data, ARGS)?;
     let mut own = |number: usize| uploading(number, &|upload: &Upload| keep(server.http, upload));
-    let row = Compared::of("upload", &server, &mut rival, &mut own)?;
+    let row = Compared::of("upload", rounds(), &server, &mut rival, &mut own)?;
     row.print("a bare loop that reads, hashes, writes and syncs");
     Ok(row.is_good())
 }
@@ -147,7 +147,11 @@ fn download() -> Result<bool> {
             len => Err(io::Error::other(format!("{len} bytes came"))),
         })
     };
-    let row = Compared::of("download", &server, &mut |_| fetch(bare), &mut |_| fetch(server.http))?;
+    // They are over soon, so a disturbance hits one of a pair or the other.
+    let rounds = 4 * rounds();
+    let row = Compared::of("download", rounds, &server, &mut |_| fetch(bare), &mut |_| {
+        fetch(server.http)
+    })?;
     row.print("a bare hyper server of one file");
     Ok(row.is_good())
 }
@@ -167,11 +171,17 @@ struct Compared {
 type Round<'a> = &'a mut dyn FnMut(usize) -> io::Result<Duration>;
 
 impl Compared {
-    fn of(what: &'static str, server: &Server, rival: Round<'_>, own: Round<'_>) -> Result<Self> {
+    fn of(
+        what: &'static str,
+        rounds: usize,
+        server: &Server,
+        rival: Round<'_>,
+        own: Round<'_>,
+    ) -> Result<Self> {
         let before = Memory::of(server.pid())?.now;
         Memory::forget(server.pid())?;
         let (mut rivals, mut owns, mut shares) = (Vec::new(), Vec::new(), Vec::new());
-        for number in 0..env("PACKAGES_ROUNDS", 5) {
+        for number in 0..rounds {
             // Neither always goes first, into a machine that has cooled or warmed.
             let is_first = number % 2 == 0;
             let early = if is_first { Some(rival(number)?) } else { None };
@@ -235,23 +245,15 @@ fn search() -> Result<bool> {
     println!("| search in {rows} packages | median, ms | bytes | must |");
     println!("|---|---:|---:|---:|");
     let queries = [
-        ("what ATAK lists", "/Marti/sync/search?keywords=missionpackage&tool=public", None),
-        (
-            "a page of 100",
-            "/Marti/api/sync/search?keyword=missionpackage&limit=100",
-            Some(LONGEST_SEARCH_MS),
-        ),
-        (
-            "part of a name",
-            "/Marti/sync/search?name=package99&tool=public",
-            Some(LONGEST_SEARCH_MS),
-        ),
-        ("a rare keyword", "/Marti/sync/search?keywords=k77", Some(LONGEST_SEARCH_MS)),
-        ("nothing", "/Marti/sync/search?keywords=none", Some(LONGEST_SEARCH_MS)),
+        ("what ATAK lists", "/Marti/sync/search?keywords=missionpackage&tool=public"),
+        ("a page of 100", "/Marti/api/sync/search?keyword=missionpackage&limit=100"),
+        ("part of a name", "/Marti/sync/search?name=package99&tool=public"),
+        ("a rare keyword", "/Marti/sync/search?keywords=k77"),
+        ("nothing", "/Marti/sync/search?keywords=none"),
     ];
     let mut client = Client::connect(server.http)?;
     let mut is_good = true;
-    for (what, path, longest) in queries {
+    for (what, path) in queries {
         let (mut times, mut len) = (Vec::new(), 0);
         for _ in 0..51 {
             let began = now();
@@ -259,9 +261,8 @@ fn search() -> Result<bool> {
             times.push(began.elapsed().as_secs_f64() * 1e3);
         }
         let time = median(times);
-        is_good &= longest.is_none_or(|longest| time < longest);
-        let must = longest.map_or_else(String::new, |longest| format!("< {longest}"));
-        println!("| {what} | {time:.2} | {len} | {must} |");
+        is_good &= time < LONGEST_SEARCH_MS;
+        println!("| {what} | {time:.2} | {len} | < {LONGEST_SEARCH_MS} |");
     }
     println!();
     println!("{per_second:.0} small uploads per second before, {threads} at a time, in memory.");
@@ -288,6 +289,10 @@ fn on_threads(threads: usize, work: &(dyn Fn(usize) -> io::Result<()> + Sync)) -
 fn memory_or(other: &Path) -> &Path {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { memory } else { other }
+}
+
+fn rounds() -> usize {
+    env("PACKAGES_ROUNDS", 5)
 }
 
 fn bytes() -> u64 {

@@ -38,7 +38,7 @@ const RUNS: [(&str, Beside); 5] = [
 
 /// The p99 of 100 clients, with uploads and without.
 pub(crate) fn relay() -> Result<bool> {
-    let rounds: usize = env("PACKAGES_ROUNDS", 5_usize).min(5);
+    let rounds = rounds();
     let mut found = [const { Vec::new() }; RUNS.len()];
     for round in 0..rounds {
         for at in 0..RUNS.len() {
