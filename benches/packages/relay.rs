@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::client::{Client, Upload};
 use super::pace::Pace;
 use super::server::Server;
-use super::{ARGS, PARALLEL, Result, bare, bytes, env, median, mega, now};
+use super::{ARGS, PARALLEL, Result, bare, bytes, env, median, mega, now, rounds};
 
 /// Most that the p99 may rise to, as a multiple.
 const MOST: f64 = 1.2;
