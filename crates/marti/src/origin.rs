@@ -17,7 +17,7 @@ pub(crate) fn may_change(headers: &HeaderMap, base_url: &str, allowed: &[String]
     if let Some(origin) = headers.get(ORIGIN) {
         return origin.to_str().is_ok_and(|origin| is_allowed(origin, base_url, allowed));
     }
-    let site = headers.get(SEC_FETCH_SITE).map(http::HeaderValue::as_bytes);
+    let site = headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
     matches!(site, None | Some(b"same-origin" | b"none")) || allowed.iter().any(|one| one == "*")
 }
 
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     fn with(name: &'static str, value: &'static str) -> HeaderMap {
-        [(http::header::HeaderName::from_static(name), HeaderValue::from_static(value))]
+        [(header::HeaderName::from_static(name), HeaderValue::from_static(value))]
             .into_iter()
             .collect()
     }

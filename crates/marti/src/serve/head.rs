@@ -388,4 +388,73 @@ mod tests {
         let long = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "b".repeat(MAX_TARGET));
         assert_eq!(seen(&long), Look::Refused(Refusal::TargetTooLong));
     }
+
+    /// What many heads of odd parts are does not depend on how they are cut, and what is taken for
+    /// a head has nothing in it that others could take for the end of a line or of the head.
+    #[test]
+    fn odd_parts_make_no_odd_heads() {
+        const PARTS: [&str; 24] = [
+            "GET ",
+            "POST ",
+            "/",
+            "/a",
+            " ",
+            " HTTP/1.1",
+            " HTTP/1.0",
+            "\r\n",
+            "\r\n",
+            "\r\n",
+            "\n",
+            "\r",
+            "Host: x",
+            "Host:y",
+            "Content-Length: 5",
+            "Content-Length:0",
+            ",",
+            "Transfer-Encoding: chunked",
+            "\t",
+            "A: b",
+            ":",
+            "\0",
+            "Upgrade: websocket",
+            "http://x",
+        ];
+        const START: &str = "POST / HTTP/1.1\r\n";
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % below as u64).unwrap()
+        };
+        let mut taken = 0;
+        for round in 0..40_000 {
+            let mut text = if round % 2 == 0 { START.to_owned() } else { String::new() };
+            for _ in 0..random(12) {
+                text += PARTS[random(PARTS.len())];
+                if random(3) > 0 {
+                    text += "\r\n";
+                }
+            }
+            text += "\r\n\r\n";
+            let whole = seen(&text);
+            let mut looked = 0;
+            let in_bytes = (1..=text.len())
+                .map(|end| look(&text.as_bytes()[..end], &mut looked))
+                .find(|look| *look != Look::Partial);
+            assert_eq!(in_bytes.unwrap_or(Look::Partial), whole, "{text:?}");
+            let Look::Whole(len, framing) = whole else { continue };
+            taken += 1;
+            let head = &text[..len];
+            let bare = head.replace("\r\n", "");
+            assert!(!bare.contains(['\r', '\n', '\0']), "{head:?}");
+            assert_eq!(head.find("\r\n\r\n"), Some(len - 4), "{head:?}");
+            let count = |name: &str| head.matches(&format!("\r\n{name}:")).count();
+            assert!(count("Host") <= 1 && count("Content-Length") <= 1, "{head:?}");
+            let is_chunked = count("Transfer-Encoding") == 1;
+            assert!(!is_chunked || count("Content-Length") == 0, "{head:?}");
+            assert_eq!(is_chunked, framing == Framing::Chunked, "{head:?}");
+        }
+        assert!(taken > 200, "{taken}");
+    }
 }

@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, StatusCode};
 use http_body::{Body as HttpBody, Frame};
 use store::packages::PackageStore;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::feed::Feed;
 use crate::Body;
@@ -26,6 +26,9 @@ use crate::stats::Gauged;
 /// How often something is sent, so that a reader who is gone is noticed and proxies keep the
 /// connection.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Time for a reader to take what is there, where the server does not see to that.
+pub(super) const STALL: Duration = Duration::from_secs(60);
 
 /// What the stream begins with: after how many milliseconds a browser connects again.
 const START: &str = "retry: 3000\n\n";
@@ -68,7 +71,7 @@ async fn pump(
     let mut next = Bytes::from_static(START.as_bytes());
     loop {
         let sent = tokio::select! {
-            sent = sender.send(next) => sent.is_ok(),
+            sent = timeout(STALL, sender.send(next)) => matches!(sent, Ok(Ok(()))),
             () = &mut stopped => false,
         };
         if !sent {
