@@ -263,7 +263,7 @@ mod tests {
 
     /// A relay where nothing happens, the peer's end of a WebSocket, and how that ends.
     async fn quiet()
-    -> (WebSocketStream<DuplexStream>, JoinHandle<Option<(CloseCode, &'static str)>>) {
+    -> (Relay, WebSocketStream<DuplexStream>, JoinHandle<Option<(CloseCode, &'static str)>>) {
         let mut config = HubConfig::default();
         config.heartbeat = Duration::ZERO;
         let (relay, driver) = Relay::new(config);
