@@ -24,12 +24,13 @@ const READ: usize = 8 << 10;
 /// A viewer.
 #[derive(Debug)]
 pub(super) struct Feed {
+    /// Left before the relay is: whoever sees there that a viewer is gone finds room here.
+    _place: Place,
     io: DuplexStream,
     ended: JoinHandle<Result<CloseReason, RefuseReason>>,
     deframer: Deframer,
     scanner: Scanner,
     read: Box<[u8]>,
-    _place: Place,
 }
 
 impl Feed {
@@ -47,12 +48,12 @@ impl Feed {
         // A refusal comes at once.
         let is_in = poll_fn(|cx| Poll::Ready(connection.as_mut().poll(cx).is_pending())).await;
         is_in.then(|| Self {
+            _place: place,
             io,
             ended: tokio::spawn(connection),
             deframer: Deframer::new(),
             scanner: Scanner::new(Limits::default()),
             read: vec![0; READ].into_boxed_slice(),
-            _place: place,
         })
     }
 
