@@ -1,5 +1,7 @@
 //! Data packages and the rest of the HTTP API of the real binary, beside its CoT listener.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failure here fails the test")]
+
 mod support;
 
 use std::fs::{OpenOptions, read_to_string, write};
