@@ -257,6 +257,20 @@ async fn another_upload_renews<S: PackageStore>(store: &S, clock: &AtomicI64) {
     assert_eq!(names(store, &PackageFilter::new(cyan())).await, ["second", "other"]);
     let usage = store.usage().await.expect(READ);
     assert_eq!((usage.packages, usage.contents, usage.bytes), (2, 2, 9));
+
+    let consumer =
+        PackageChange { tool: Some("profile-connection".into()), ..PackageChange::default() };
+    store.update(second.hash, &cyan(), consumer).await.expect(TAKEN);
+    let by_other = Upload { submitter: Some("bob".into()), ..upload("third") };
+    let kept = store.insert(by_other, &b"same"[..]).await.expect(TAKEN);
+    assert_eq!((kept.name.as_str(), kept.tool.as_str()), ("third", "profile-connection"));
+    let by_owner = Upload {
+        submitter: Some("alice".into()),
+        creator_uid: second.creator_uid.clone(),
+        ..upload("fourth")
+    };
+    let taken = store.insert(by_owner, &b"same"[..]).await.expect(TAKEN);
+    assert_eq!(taken.tool, "public", "a consumer's package is taken from it by the owner alone");
 }
 
 async fn teams_see_their_own<S: PackageStore>(store: &S) {

@@ -3,6 +3,9 @@
 use super::upload::MAX_KEYWORDS;
 use super::{Audience, ContentHash, Owner, PackageChange, Upload};
 
+/// Tools that say how a package is listed, and not which consumer it is for.
+const LISTS: [&str; 2] = ["public", "private"];
+
 /// An entry: a content, and what it is called for one audience.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -86,10 +89,11 @@ impl DataPackage {
 
     /// Takes what another upload of the same content for the same audience says.
     ///
-    /// Its name, type and tool count from now on. Who uploaded first goes on owning the entry, what
-    /// was said before and not now stays, keywords are added up, and the later expiration counts:
-    /// so nobody can take a package away from others by uploading it. An entry that has expired is
-    /// as if it were new.
+    /// Its name, type and tool count from now on; but a tool that is neither `public` nor `private`
+    /// names a consumer, and only the owner takes a package away from one. Who uploaded first goes
+    /// on owning the entry, what was said before and not now stays, keywords are added up, and the
+    /// later expiration counts: so nobody can take a package away from others by uploading it. An
+    /// entry that has expired is as if it were new.
     pub fn renew(&mut self, newer: Upload, submitted_ms: i64) {
         let has_uid = newer.uid.as_ref().is_some_and(|uid| !uid.is_empty());
         let newer = Self::new(self.key, newer, self.hash, self.size, submitted_ms);
@@ -103,7 +107,11 @@ impl DataPackage {
         self.name = newer.name;
         self.filename = newer.filename;
         self.mime_type = newer.mime_type;
-        self.tool = newer.tool;
+        let is_of_owner =
+            self.submitter == newer.submitter && self.creator_uid == newer.creator_uid;
+        if is_of_owner || LISTS.contains(&self.tool.as_str()) {
+            self.tool = newer.tool;
+        }
         self.keywords.extend(newer.keywords);
         self.keywords = distinct(std::mem::take(&mut self.keywords));
         self.submitted_ms = submitted_ms;

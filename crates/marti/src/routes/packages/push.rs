@@ -36,7 +36,11 @@ pub(crate) async fn push<P: PackageStore>(
         .ok_or_else(|| ApiError::NotFound(format!("nobody called {to} is connected")))?;
     let policy = marti.relay.policy();
     if !policy.is_open() {
-        let sight = Sight::Teams([client.team.clone()].into());
+        let team = match client.team.as_str() {
+            "" => policy.default_team().unwrap_or_default(),
+            team => team,
+        };
+        let sight = Sight::Teams([team.to_owned()].into());
         let viewer = sight.viewer(&marti.relay);
         // Another entry of the same content may be for the contact's team.
         if marti.packages.find(hash, &viewer).await?.is_none() {
