@@ -76,7 +76,8 @@ fn make(path: &Path) -> io::Result<String> {
     let _ = remove_file(&new);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
     writeln!(file, "{text}")?;
-    file.sync_all()?;
+    // Not synced, which would hold the start up: what a power cut leaves of it is no token, and is
+    // replaced.
     rename(&new, path)?;
     Ok(text)
 }
