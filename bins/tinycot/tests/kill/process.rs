@@ -63,6 +63,21 @@ impl Process {
         self.child.id()
     }
 
+    /// For how long what relays and what stores were ready to run and had no processor, so far.
+    /// Zero where the system does not tell.
+    pub(crate) fn waited(&self) -> Duration {
+        let dir = format!("/proc/{}/task", self.id());
+        let tasks = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        let nanos = tasks.filter_map(|task| {
+            let read = |name| std::fs::read_to_string(task.path().join(name)).ok();
+            let is_one = task.file_name().to_str()? == self.id().to_string();
+            let name = read("comm")?;
+            let waited = read("schedstat")?.split(' ').nth(1)?.parse::<u64>().ok()?;
+            (is_one || ["state", "dump"].contains(&name.trim())).then_some(waited)
+        });
+        Duration::from_nanos(nanos.sum())
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }

@@ -108,6 +108,8 @@ pub(crate) struct World {
     /// Long times between two looks at the players, and when they ended.
     hiccups: Vec<(Instant, Duration)>,
     looked: Instant,
+    /// For how long the server had waited for a processor, at times since it started.
+    waits: Vec<(Instant, Duration)>,
     pub(crate) tally: Tally,
 }
 
@@ -130,6 +132,7 @@ impl World {
             picture_since: now(),
             hiccups: Vec::new(),
             looked: now(),
+            waits: Vec::new(),
             tally: Tally::default(),
         }
     }
@@ -196,6 +199,7 @@ impl World {
             }
         }
         self.server = Some(server);
+        self.waits.clear();
         let left = Leftovers::look(&self.dir);
         if left.damaged > 0 {
             self.model.fault(Fault::Unreadable, "files were set aside as damaged".to_owned());
@@ -365,10 +369,11 @@ impl World {
     /// Ends the server without warning.
     fn end(&mut self, end: Ender<'_>) {
         let Some(mut server) = self.server.take() else { return };
+        let waited = self.waited_lately(server.waited());
         let at = end(&mut server);
         drop(server);
         self.packages.stop();
-        let slack = MARGIN + WRITES * self.slowest(at);
+        let slack = MARGIN + WRITES * self.slowest(at) + waited;
         self.tally.slack.push(slack);
         let before = |time: Duration| at.checked_sub(time + slack).unwrap_or(at);
         self.is_over(End {
@@ -405,6 +410,15 @@ impl World {
         self.end = Some(end);
     }
 
+    /// For how long the server waited for a processor within the last second or so, by what it has
+    /// waited in all. Only a thread that works for long finds out how busy a machine is.
+    fn waited_lately(&self, in_all: Duration) -> Duration {
+        let now = now();
+        let is_past = |(at, _): &&(Instant, Duration)| now.duration_since(*at) > 2 * TICK;
+        let past = self.waits.iter().rev().find(is_past).map(|&(_, waited)| waited);
+        in_all.saturating_sub(past.unwrap_or_default())
+    }
+
     /// The longest that the machine took for anything lately.
     fn slowest(&self, at: Instant) -> Duration {
         let since = at.checked_sub(Duration::from_secs(3)).unwrap_or(at);
@@ -431,6 +445,11 @@ impl World {
         let since = now.duration_since(std::mem::replace(&mut self.looked, now));
         if since > Duration::from_millis(20) {
             self.hiccups.push((now, since));
+        }
+        let is_due = |(at, _): &(Instant, Duration)| now.duration_since(*at) > TICK / 5;
+        if let Some(server) = self.server.as_ref().filter(|_| self.waits.last().is_none_or(is_due))
+        {
+            self.waits.push((now, server.waited()));
         }
         for player in 0..PLAYERS {
             for got in self.players[player].read() {
