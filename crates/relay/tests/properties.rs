@@ -70,6 +70,8 @@ struct Model {
     stalled: BTreeSet<ClientId>,
     in_replay: BTreeSet<ClientId>,
     origin: BTreeMap<String, &'static str>,
+    /// Who has said who it is. Only those can be said to have gone.
+    known: BTreeSet<ClientId>,
     next: usize,
 }
 
@@ -116,6 +118,7 @@ fn run(policy: &TeamPolicy, steps: &[Step]) {
         stalled: BTreeSet::new(),
         in_replay: BTreeSet::new(),
         origin: BTreeMap::new(),
+        known: BTreeSet::new(),
         next: 0,
     };
     for step in steps {
@@ -199,7 +202,9 @@ fn play(
             let team = if TEAMS[team].is_empty() { model.team[&client] } else { TEAMS[team] };
             let old = model.team.insert(client, team).unwrap_or("");
             let uid = format!("uid-{}", client.as_u64());
-            model.origin.insert(format!("{uid}-gone-{now}"), old);
+            if !model.known.insert(client) {
+                model.origin.insert(format!("{uid}-gone-{now}"), old);
+            }
             let tag = model.tag(client);
             model.in_replay.remove(&client);
             let body = format!(r#"<t tag="{tag}"/></detail>"#);

@@ -67,6 +67,18 @@ fn rules_hold_for_teams_that_nobody_is_in_yet() {
 }
 
 #[test]
+fn who_says_its_team_with_its_first_report_was_never_in_another() {
+    let mut sim = Sim::isolated(&[]);
+    let teamless = sim.join("N1", "N1", "");
+    let red = sim.join("R1", "R1", "Red");
+    assert_eq!(sim.events(teamless), [""; 0], "nothing, and no word of somebody who has gone");
+    sim.say(red, support::sa("R1", "R1", "Blue"));
+    let mate = sim.join("R2", "R2", "Red");
+    sim.say(mate, support::sa("R2", "R2", "Blue"));
+    assert_eq!(sim.events(teamless), [""; 0]);
+}
+
+#[test]
 fn a_claim_from_another_team_does_not_hide_that_somebody_left() {
     let (mut sim, [red, mate, blue, _]) = red_and_blue(&[]);
     sim.say(blue, support::sa("R1", "R1", "Blue"));

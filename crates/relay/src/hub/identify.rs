@@ -48,32 +48,43 @@ impl Hub {
             team: &team,
             role: &role,
         };
-        let mut returned = None;
+        let (mut returned, mut is_first) = (None, false);
         let has_room =
             self.client(from).is_some_and(|client| client.uids.len() < MAX_UIDS_PER_CLIENT);
         let speaks_for = self.contacts.owners(&uid).contains(&from);
         if (has_room || speaks_for)
             && let Some(Reported { uid, is_new }) = self.contacts.report(from, now.mono_ms, &report)
         {
+            is_first = self.client(from).is_some_and(|client| client.uids.is_empty());
+            if is_first {
+                // Before it speaks for anybody: those who saw it so far never saw this uid, and are
+                // not told that it has left them.
+                self.know_by(now, from, &report);
+            }
             if let Some(client) = self.client_mut(from).filter(|_| is_new) {
                 client.uids.push(uid.clone());
             }
             self.know(now, &uid);
             returned = is_new.then_some(uid);
         }
-        self.know_by(now, from, &report);
+        if !is_first && self.is_known_by(from, &report) {
+            self.know_by(now, from, &report);
+        }
         self.release_hold(from);
         if let Some(uid) = returned {
             self.deliver_held(from, &uid);
         }
     }
 
-    /// A connection is known by the first uid that it speaks for, and is in that uid's team.
+    /// A connection is known by the first uid that it speaks for.
+    fn is_known_by(&self, from: ClientId, report: &Report<'_>) -> bool {
+        let first = self.client(from).and_then(|client| client.uids.first());
+        first.is_some_and(|first| **first == *report.uid)
+    }
+
+    /// Puts a connection in the team of the uid that it is known by.
     fn know_by(&mut self, now: Now, from: ClientId, report: &Report<'_>) {
         let Some(client) = self.client_mut(from) else { return };
-        if client.uids.first().is_none_or(|first| **first != *report.uid) {
-            return;
-        }
         if *client.callsign != *report.callsign {
             client.callsign = report.callsign.into();
         }
