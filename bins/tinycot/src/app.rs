@@ -21,7 +21,7 @@ use tracing::{info, warn};
 use crate::admin::Token;
 use crate::config::{Loaded, Settings};
 use crate::error::Failure;
-use crate::http::{Http, Packages};
+use crate::http::{Http, Off, Packages};
 use crate::logging::LogWriter;
 use crate::ops::Ops;
 use crate::storage::{self, Storage};
@@ -92,7 +92,11 @@ fn start(
 
     let (stop, stopped) = watch::channel(false);
     let (probe, probes) = mpsc::channel(PROBES);
-    let packages = if http.is_some() { Packages::default() } else { Packages::off() };
+    let packages = match (&http, settings.http_listen) {
+        (Some(_), _) => Packages::default(),
+        (None, Some(taken)) => Packages::off(Off::PortTaken(taken)),
+        (None, None) => Packages::off(Off::Asked),
+    };
     let ops = Ops {
         relay: relay.clone(),
         monitor: storage.monitor(),

@@ -7,6 +7,7 @@
 mod closed;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -38,6 +39,10 @@ const FILE_THREADS: usize = 16;
 /// Stack of one of them.
 const STACK_BYTES: usize = 512 << 10;
 
+/// How long a request of the operator waits for the store at a start, and how often it looks.
+const START_PATIENCE: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 /// Pause between two attempts to open the store.
 const RETRY: Duration = Duration::from_secs(3);
 
@@ -58,7 +63,16 @@ pub(crate) const END_WITHIN: Duration = FINISH_WITHIN.saturating_add(CLOSE_WITHI
 pub(crate) struct Packages {
     opened: Arc<OnceLock<Opened>>,
     trouble: Arc<OnceLock<(Instant, String)>>,
-    is_off: bool,
+    off: Option<Off>,
+}
+
+/// Why there are no packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Off {
+    /// The settings say so.
+    Asked,
+    /// Another program has the port.
+    PortTaken(SocketAddr),
 }
 
 #[derive(Debug)]
@@ -69,18 +83,30 @@ struct Opened {
 
 impl Packages {
     /// None, because the listener is off.
-    pub(crate) fn off() -> Self {
-        Self { is_off: true, ..Self::default() }
+    pub(crate) fn off(why: Off) -> Self {
+        Self { off: Some(why), ..Self::default() }
     }
 
     /// Whether there are none because the listener is off.
     pub(crate) fn is_off(&self) -> bool {
-        self.is_off
+        self.off.is_some()
     }
 
     /// The API, once it can be used.
     pub(crate) fn marti(&self) -> Option<&Marti<SqlitePackages>> {
         self.opened.get().map(|opened| &opened.marti)
+    }
+
+    /// The API, for which a start is waited for a moment. `None` when it cannot be opened.
+    pub(crate) async fn opened(&self) -> Option<&Marti<SqlitePackages>> {
+        let begin = clock::now();
+        while self.opened.get().is_none() && self.trouble.get().is_none() {
+            if clock::now().duration_since(begin) > START_PATIENCE {
+                break;
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+        self.marti()
     }
 
     /// The store, once it is open.
@@ -90,6 +116,9 @@ impl Packages {
 
     /// What is wrong, for an operator.
     pub(crate) async fn problem(&self) -> Option<String> {
+        if let Some(Off::PortTaken(addr)) = self.off {
+            return Some(format!("packages: none, as another program has the port of {addr}"));
+        }
         if let Some(opened) = self.opened.get() {
             return match opened.store.health().await {
                 PackageHealth::Degraded { lasting, why } => {

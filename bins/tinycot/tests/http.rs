@@ -222,6 +222,7 @@ fn without_a_listener_there_are_no_packages() {
     let head = format!("GET /Marti/api/version\nAuthorization: Bearer {}", token.trim());
     let answer = ask(server.admin, &head, b"");
     assert_eq!(answer.0, 503, "{}", text(&answer));
+    assert!(!server.get("/ready").1.contains("packages"), "it was asked for");
     assert!(text(&answer).contains("http_listen"), "{}", text(&answer));
 }
 

@@ -107,6 +107,7 @@ fn the_data_directory_is_made_for_its_owner_alone() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("a/b");
     let _server = Server::with_data(&data, &[]);
+    wait_until("all is made", || data.join("packages/packages.db").exists());
     let mode = fs::metadata(&data).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
     let mut names: Vec<_> =

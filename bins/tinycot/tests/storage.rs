@@ -75,6 +75,7 @@ fn a_second_server_on_the_same_directory_is_refused() {
 fn nothing_is_kept_when_that_is_turned_off() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::with_data(data.path(), &["--state", "off"]);
+    wait_until("packages are there", || data.path().join("packages/packages.db").exists());
     let [mut hope, mut lost] = server.pair();
     hope.send(&lasting("marker-1"));
     lost.expect("marker-1");

@@ -16,6 +16,7 @@ mod people;
 mod profiles;
 mod resources;
 
+use std::hash::RandomState;
 use std::sync::Arc;
 
 use http::Method;
@@ -69,6 +70,8 @@ pub(crate) struct Shared {
     pub(crate) pipes: Pipes,
     pub(crate) profiles: profiles::Shared,
     pub(crate) misc: misc::Shared,
+    /// Makes names of addresses that tell nobody the address.
+    pub(crate) strangers: RandomState,
 }
 
 impl Shared {
@@ -79,6 +82,7 @@ impl Shared {
             feeds: feeds::Shared::new(config),
             profiles: profiles::Shared::default(),
             misc: misc::Shared::default(),
+            strangers: RandomState::new(),
             pipes: Pipes::default(),
         }
     }

@@ -12,6 +12,9 @@ use crate::{Caller, Role};
 /// Parameters by which clients say which device they are.
 const DEVICE: [&str; 3] = ["clientUid", "creatorUid", "uid"];
 
+/// Teams that a request may claim; more are not looked at.
+const MAX_CLAIMED: usize = 16;
+
 /// The teams that a caller is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sight {
@@ -37,7 +40,8 @@ impl Sight {
         if let Some(groups) = groups {
             return Self::Teams(groups.clone());
         }
-        let claimed: BTreeSet<_> = ask.query.list("team").map(str::to_owned).collect();
+        let claimed: BTreeSet<_> =
+            ask.query.list("team").take(MAX_CLAIMED).map(str::to_owned).collect();
         if !claimed.is_empty() {
             return Self::Teams(claimed);
         }

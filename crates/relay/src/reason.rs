@@ -61,6 +61,8 @@ reasons! {
         Stale = "stale",
         /// The relay's memory for kept events is full.
         StateFull = "state_full",
+        /// Its sender's team has no place in the table of teams.
+        TeamsFull = "teams_full",
         /// Nobody it was addressed to is known.
         UnknownAddressee = "unknown_addressee",
     }

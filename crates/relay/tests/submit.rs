@@ -54,7 +54,8 @@ fn a_team_reaches_whom_its_members_reach() {
     assert_eq!(fate(sim.submit(Some("Red"), foreign)), (0, 0, Some(DropReason::Forbidden)));
     assert_eq!(got(&mut sim, ids), ["", "", ""]);
     let long = "x".repeat(300);
-    assert_eq!(fate(sim.submit(Some(&long), marker("O"))), (0, 0, None), "no team, nobody");
+    let fate = fate(sim.submit(Some(&long), marker("O")));
+    assert_eq!(fate, (0, 0, Some(DropReason::TeamsFull)), "no team, nobody");
     assert_eq!(got(&mut sim, ids), ["", "", ""]);
 }
 

@@ -342,16 +342,22 @@ fn one_who_looks_on_gets_no_pongs_unasked() {
 }
 
 #[test]
-fn lookers_for_many_teams_share_the_places_fairly() {
+fn who_has_no_connection_leaves_half_of_the_teams_to_clients() {
     let mut sim = Sim::isolated(&[]);
-    let names: Vec<_> = (0..200).map(|n| format!("T{n}")).collect();
+    let names: Vec<_> = (0..20).map(|n| format!("T{n}")).collect();
     let web = sim.connect_as(Peer::viewing("web", Viewer::Teams(names)));
-    assert_eq!(sim.hub.teams().len(), 63);
-    assert_eq!(sim.hub.stats().teams_refused, 1);
-    let late = sim.join("L", "LIMA", "late");
-    sim.leave(web);
-    sim.advance(2_000);
-    sim.say(late, sa("L", "LIMA", "late"));
-    let mate = sim.join("M", "MIKE", "late");
-    assert!(sim.uids(mate).contains(&"L".to_owned()), "there is room again");
+    for n in 0..200 {
+        let done = sim.submit(Some(&format!("T{n}")), marker(&format!("M{n}")));
+        let expected = (n >= 31).then_some(relay::DropReason::TeamsFull);
+        assert_eq!(done.refused, expected, "{n}");
+    }
+    let more: Vec<_> = (0..200).map(|n| format!("U{n}")).collect();
+    let blind = sim.connect_as(Peer::viewing("web", Viewer::Teams(more)));
+    assert_eq!(sim.hub.teams().len(), 31);
+    let pair = ["L", "M"].map(|uid| sim.join(uid, uid, "Cyan"));
+    assert!(sim.uids(pair[1]).contains(&"L".to_owned()), "clients have room");
+    assert_eq!(sim.uids(web).len(), 20);
+    assert_eq!(sim.uids(blind), [""; 0]);
+    // What clients are in may be named by all.
+    assert_eq!(sim.submit(Some("Cyan"), marker("N")).reached, 2);
 }

@@ -63,7 +63,7 @@ impl Admin {
                            program has its port";
             return refuse(StatusCode::SERVICE_UNAVAILABLE, message);
         }
-        let Some(marti) = self.packages.marti() else {
+        let Some(marti) = self.packages.opened().await else {
             let message = "the store of data packages is not open yet; /ready says what is wrong";
             return refuse(StatusCode::SERVICE_UNAVAILABLE, message);
         };

@@ -1,6 +1,6 @@
 //! Rows to columns.
 
-use super::text::{age, cell};
+use super::text::{age, cell, whole};
 use crate::admin::api::{ClientRow, ContactRow, Counts, StatsTable, TeamRow};
 
 /// A title and how its column is aligned.
@@ -117,7 +117,7 @@ pub(super) fn stats(stats: &StatsTable) -> String {
         number("held now", stats.held_events),
         number("held bytes", stats.held_bytes),
     ];
-    lines.extend(stats.problems.iter().map(|problem| vec!["PROBLEM".to_owned(), cell(problem)]));
+    lines.extend(stats.problems.iter().map(|problem| vec!["PROBLEM".to_owned(), whole(problem)]));
     if let Some(state) = &stats.state {
         lines.extend([
             number("state snapshots", state.snapshots),

@@ -18,6 +18,15 @@ pub(crate) fn cell(text: &str) -> String {
     if cell.is_empty() { "-".to_owned() } else { cell }
 }
 
+/// A sentence, made safe like a cell and not cut.
+pub(crate) fn whole(text: &str) -> String {
+    let safe = |c: char| match acts(c) {
+        true => c.escape_unicode().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(safe).collect()
+}
+
 /// JSON with the same meaning and nothing that acts on a terminal.
 pub(crate) fn json(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());

@@ -51,12 +51,15 @@ pub(crate) async fn list_groups<P: PackageStore>(
     Ok(answer::ok(&Envelope::new(kind, rows, &marti.config.node_id)))
 }
 
-/// Takes a choice among groups. It has no effect.
+/// Takes a choice among groups, which may be none. It has no effect.
 pub(crate) async fn set_active<P: PackageStore>(
     marti: Arc<Inner<P>>,
     mut ask: Ask,
 ) -> Result<Answer, ApiError> {
-    let groups: Vec<Choice> = ask.json(marti.config.max_body_bytes).await?;
+    let groups: Vec<Choice> = match ask.content_length() {
+        Some(0) => Vec::new(),
+        _ => ask.json(marti.config.max_body_bytes).await?,
+    };
     if groups.iter().any(|group| group.name.is_empty() || !group.is_directed()) {
         return Err(ApiError::BadRequest("a group has a name and a direction".to_owned()));
     }

@@ -81,8 +81,10 @@ fn choose(sight: &Sight, named: Option<&str>, policy: &TeamPolicy) -> Result<Sen
         (Some(team), None) => Ok(Sender::Team(team.clone())),
         (None, _) => Err("you are in no team".to_owned()),
         (Some(_), Some(_)) => {
-            let teams: Vec<_> = teams.iter().map(String::as_str).collect();
-            Err(format!("say which of your teams sends this, with `team=`: {}", teams.join(", ")))
+            // Those of no team at an address have nothing to say here.
+            let named: Vec<_> =
+                teams.iter().map(String::as_str).filter(|team| !team.is_empty()).collect();
+            Err(format!("say which of your teams sends this, with `team=`: {}", named.join(", ")))
         }
     }
 }
@@ -107,7 +109,10 @@ async fn look<P: PackageStore>(
 /// There is no room.
 fn full<P>(marti: &Inner<P>) -> ApiError {
     marti.counters.refused_stream();
-    ApiError::Unavailable("there are too many who look on; try later".to_owned())
+    let (all, here) = (marti.config.max_streams, marti.config.max_streams_per_addr);
+    ApiError::Unavailable(format!(
+        "there are as many streams as there may be ({all}, and {here} to one address); try later"
+    ))
 }
 
 /// What a WebSocket is told of events that it sent.

@@ -196,6 +196,11 @@ impl Hub {
         team
     }
 
+    /// The same for somebody without a connection, who does not take the last places.
+    pub(super) fn team_named_by_front(&mut self, now: Now, name: &str) -> TeamId {
+        if self.teams.may_front_name(name) { self.team_named(now, name) } else { TeamId::OVERFLOW }
+    }
+
     /// Connections that are open from an address, in whichever form it is written.
     pub(super) fn connections_from(&self, ip: IpAddr) -> usize {
         self.per_address.get(&ip.to_canonical()).copied().unwrap_or(0)
@@ -210,7 +215,7 @@ impl Hub {
         };
         let mut entered: Vec<TeamId> = Vec::new();
         for name in names {
-            let team = self.team_named(now, name);
+            let team = self.team_named_by_front(now, name);
             if !entered.contains(&team) {
                 // At once, or the next could take its place in a full table.
                 self.teams.enter(team);

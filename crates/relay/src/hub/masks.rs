@@ -105,6 +105,12 @@ impl Teams {
         }
     }
 
+    /// Whether somebody without a connection may name this team: one that has a place, or any while
+    /// half of the table is free. The other half is for clients.
+    pub(crate) fn may_front_name(&self, name: &str) -> bool {
+        self.by_name.contains_key(self.policy.effective(name)) || self.slots.len() < MAX_TEAMS / 2
+    }
+
     /// Which events a client of `team` receives.
     pub(crate) fn receives(&self, team: TeamId) -> Mask {
         match (self.is_open(), team) {

@@ -30,7 +30,8 @@ impl Hub {
     /// `marti` decides who gets it, as far as the team reaches them; chat and notices of shared
     /// files are held for those who are away; the newest of each uid is kept for newcomers; alerts
     /// are repeated until they are cancelled. But it makes nobody present, whatever it says of its
-    /// sender, so nobody is said to have gone either. Empty: without a team.
+    /// sender, so nobody is said to have gone either. Empty: without a team. Callers may name teams
+    /// that nobody has named before while half of the places for teams (63) are free.
     ///
     /// # Errors
     ///
@@ -41,8 +42,13 @@ impl Hub {
         header: &Header<'_>,
         team: &str,
     ) -> Result<Submitted, PublishError> {
-        let id = self.team_named(now, team);
-        self.stats.teams_refused += u64::from(id == TeamId::OVERFLOW);
+        let id = self.team_named_by_front(now, team);
+        if id == TeamId::OVERFLOW && !self.teams.is_open() {
+            self.stats.teams_refused += 1;
+            self.stats.events_submitted += 1;
+            let refused = self.refuse(CALLER, DropReason::TeamsFull);
+            return Ok(Submitted { refused, ..Submitted::default() });
+        }
         let source = Source {
             client: CALLER,
             uid: self.none.clone(),

@@ -1,8 +1,8 @@
 //! Events that web tools send.
 
 use cot_core::{Deframer, Event, FrameError, Item, Limits, Scanner};
-use relay::PublishError;
 use relay::server::Relay;
+use relay::{DropReason, PublishError};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -141,8 +141,7 @@ impl<'a> Intake<'a> {
                 self.done.held += submitted.held;
                 match submitted.refused {
                     Some(reason) => {
-                        let text = "the relay has not taken it";
-                        self.refuse(uid(), relay::Reason::as_str(reason), &text);
+                        self.refuse(uid(), relay::Reason::as_str(reason), &text_of(reason));
                     }
                     None => self.done.events += 1,
                 }
@@ -166,5 +165,21 @@ impl<'a> Intake<'a> {
         if self.done.errors.len() < MAX_ERRORS {
             self.done.errors.push(Refused { index, uid, reason, message: message.to_string() });
         }
+    }
+}
+
+/// What became of an event that was valid, for who sent it.
+fn text_of(reason: DropReason) -> &'static str {
+    match reason {
+        DropReason::Deleted => "it is an old copy of something that has been deleted",
+        DropReason::Forbidden => "it is for people whom your team does not reach",
+        DropReason::HoldFull => "who it is for is away, and there is no room to hold it",
+        DropReason::Loop => "it has been here before",
+        DropReason::NoSuchService => "this server has no missions, groups or feeds to send to",
+        DropReason::Oversize => "it is larger than clients can take",
+        DropReason::StateFull => "there is no room to keep it",
+        DropReason::TeamsFull => "the team has no place: name one that clients are in",
+        DropReason::UnknownAddressee => "nobody it is for has been here",
+        _ => "the relay has not taken it",
     }
 }

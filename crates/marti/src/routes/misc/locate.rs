@@ -1,5 +1,6 @@
 //! The page by which somebody who is lost tells where they are.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use cot_core::build::{self, Sender};
@@ -45,8 +46,9 @@ pub(crate) async fn locate<P: PackageStore>(
         name if name.trim().is_empty() => "Lost person".to_owned(),
         name => name,
     };
-    let addr = ask.caller.addr.map(|addr| addr.to_string()).unwrap_or_default();
-    let uid = format!("locate-{addr}-{name}");
+    // The address of who is lost is nobody's business.
+    let from = marti.shared.strangers.hash_one((ask.caller.addr, &name));
+    let uid = format!("locate-{from:016x}");
     let maker = Sender::new(&marti.config.node_id, &marti.config.server_name).at(point);
     let now_ms = time::now_ms();
     let mut event = build::marker(&uid, "a-f-G", &name, point, &maker, now_ms);
