@@ -13,7 +13,7 @@ pub trait Reason: Copy + fmt::Debug + 'static {
 }
 
 /// Counters of a [`PerReason`]: at least as many as any set has reasons, which a test checks.
-const MOST_REASONS: usize = 12;
+const MOST_REASONS: usize = 13;
 
 macro_rules! reasons {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal,)+ }) => {
