@@ -353,7 +353,6 @@ fn who_has_no_connection_leaves_half_of_the_teams_to_clients() {
     }
     let more: Vec<_> = (0..200).map(|n| format!("U{n}")).collect();
     let blind = sim.connect_as(Peer::viewing("web", Viewer::Teams(more)));
-    assert_eq!(sim.hub.teams().len(), 31);
     let pair = ["L", "M"].map(|uid| sim.join(uid, uid, "Cyan"));
     assert!(sim.uids(pair[1]).contains(&"L".to_owned()), "clients have room");
     assert_eq!(sim.uids(web).len(), 20);
