@@ -7,28 +7,42 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Empty, Full};
 
 /// The body of an answer: a whole text, the content of a package, or a stream without an end.
-pub struct Body(UnsyncBoxBody<Bytes, io::Error>);
+pub struct Body(Kind);
+
+enum Kind {
+    /// What is left of it: all or nothing.
+    Whole(Bytes),
+    Stream(UnsyncBoxBody<Bytes, io::Error>),
+}
 
 impl Body {
     /// Nothing.
     pub(crate) fn empty() -> Self {
-        Self(Empty::new().map_err(|never| match never {}).boxed_unsync())
+        Self::whole(Bytes::new())
     }
 
     /// These bytes.
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self(Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync())
+        Self(Kind::Whole(bytes.into()))
     }
 
     /// What comes.
     pub(crate) fn stream(
         body: impl HttpBody<Data = Bytes, Error = io::Error> + Send + 'static,
     ) -> Self {
-        Self(body.boxed_unsync())
+        Self(Kind::Stream(body.boxed_unsync()))
+    }
+
+    /// All of it, if all of it is there already.
+    pub(crate) fn as_whole_mut(&mut self) -> Option<&mut Bytes> {
+        match &mut self.0 {
+            Kind::Whole(bytes) => Some(bytes),
+            Kind::Stream(_) => None,
+        }
     }
 }
 
@@ -40,15 +54,25 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        Pin::new(&mut self.0).poll_frame(cx)
+        match &mut self.0 {
+            Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Stream(stream) => Pin::new(stream).poll_frame(cx),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        match &self.0 {
+            Kind::Whole(bytes) => bytes.is_empty(),
+            Kind::Stream(stream) => stream.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        match &self.0 {
+            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Stream(stream) => stream.size_hint(),
+        }
     }
 }
 

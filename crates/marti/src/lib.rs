@@ -3,6 +3,7 @@
 mod answer;
 mod ask;
 mod body;
+mod budget;
 mod caller;
 mod config;
 mod crowd;

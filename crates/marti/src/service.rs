@@ -18,6 +18,7 @@ use tower_service::Service;
 
 use crate::answer::Answer;
 use crate::ask::Ask;
+use crate::budget::Budget;
 use crate::error::ApiError;
 use crate::pace::Paced;
 use crate::query::Query;
@@ -26,6 +27,12 @@ use crate::routes::{self, Access, Shared};
 use crate::serve::Stopping;
 use crate::stats::Counters;
 use crate::{Body, Caller, History, MartiConfig, MartiStats, Role, origin};
+
+/// Answers that may wait for those who asked, in all. Bytes.
+const MAX_WAITING: usize = 16 << 20;
+
+/// The same for one address.
+const MAX_WAITING_PER_ADDR: usize = 8 << 20;
 
 /// The Marti API. Clones share everything.
 ///
@@ -45,6 +52,7 @@ pub(crate) struct Inner<P> {
     /// What handlers keep from one request to the next.
     pub(crate) shared: Shared,
     paths: Paths,
+    budget: Budget,
 }
 
 impl<P: PackageStore> Marti<P> {
@@ -77,6 +85,7 @@ impl<P: PackageStore> Marti<P> {
             history,
             counters: Arc::default(),
             paths: Paths::new(),
+            budget: Budget::new(MAX_WAITING, MAX_WAITING_PER_ADDR),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -113,6 +122,7 @@ impl<P: PackageStore> Inner<P> {
         let (parts, body) = request.into_parts();
         let origin = parts.headers.get(header::ORIGIN).cloned();
         let caller = parts.extensions.get::<Caller>().cloned();
+        let addr = caller.as_ref().and_then(|caller| caller.addr);
         let stopping = parts.extensions.get::<Stopping>().cloned();
         let base_url = base_url(&parts.headers, caller.as_ref().is_some_and(|one| one.is_tls));
         let is_head = parts.method == Method::HEAD;
@@ -146,6 +156,12 @@ impl<P: PackageStore> Inner<P> {
             routes::handle(self.clone(), found.route.endpoint, ask).await
         };
         let mut answer = answered.await.unwrap_or_else(ApiError::into_answer);
+        if let Some(bytes) = answer.body_mut().as_whole_mut().filter(|_| !is_head) {
+            match self.budget.hold(std::mem::take(bytes), addr) {
+                Some(held) => *bytes = held,
+                None => answer = too_much().into_answer(),
+            }
+        }
         self.counters.answered(answer.status());
         if let Some(origin) = origin.filter(|_| is_allowed) {
             let headers = answer.headers_mut();
@@ -164,6 +180,10 @@ impl<P: PackageStore> Inner<P> {
             .to_str()
             .is_ok_and(|origin| origin::is_allowed(origin, "", &self.config.allowed_origins))
     }
+}
+
+fn too_much() -> ApiError {
+    ApiError::Unavailable("too much is on its way to this address, or to all together".to_owned())
 }
 
 /// Lets a caller in, or says why not.

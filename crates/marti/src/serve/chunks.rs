@@ -95,7 +95,8 @@ impl Chunks {
             (Place::Size, _) if self.digits == 0 => return Err(BadChunk),
             (Place::Size | Place::Blank, b' ' | b'\t') => self.count(Place::Blank)?,
             (Place::Size | Place::Blank, b';') => self.count(Place::Extension)?,
-            (Place::Size | Place::Blank | Place::Extension, b'\r') => Place::SizeLf,
+            // Blanks are for extensions that follow. Where none do, others read an error.
+            (Place::Size | Place::Extension, b'\r') => Place::SizeLf,
             (Place::Extension, _) if is_text => self.count(Place::Extension)?,
             (Place::SizeLf, b'\n') => {
                 self.digits = 0;
@@ -154,6 +155,8 @@ mod tests {
             "g\r\n",
             " 5\r\nhello",
             "5 5\r\n",
+            "5 \r\nhello",
+            "5\t\r\nhello",
             "5;a\nb\r\nhello",
             "10000000000000005\r\n",
             "0\r\n\n",

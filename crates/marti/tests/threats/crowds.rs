@@ -6,9 +6,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::*;
-use marti::{History, HistoryError, Marti, MartiConfig, Past};
+use bytes::Bytes;
+use http::Request;
+use http_body::Body as _;
+use http_body_util::Empty;
+use marti::{Caller, History, HistoryError, Marti, MartiConfig, Past};
 use support::until;
 use tokio::net::{TcpListener, TcpSocket};
+use tower_service::Service;
 
 fn connect_from(server: &Server, addr: &str) -> TcpStream {
     let stream = server.run(async {
@@ -41,6 +46,40 @@ fn t08_connections_are_counted_by_address_and_in_all() {
     let mut last = connect_from(&server, "127.0.0.1");
     last.write_all(SECOND.as_bytes()).unwrap();
     assert!(read_to_end(&mut last).starts_with(b"HTTP/1.1 200"));
+}
+
+#[test]
+fn t08_answers_that_wait_are_bounded_together() {
+    let server = Server::open();
+    let remarks = "r".repeat(3_500);
+    for at in 0..400 {
+        let path = format!("/Marti/sync/upload?name={at}&remarks={remarks}");
+        server.ask("POST", &path, "", format!("{at}").as_bytes()).expect(200);
+    }
+    let ask = |addr: &str| {
+        let mut marti = server.marti.clone();
+        let request = Request::get("/Marti/sync/search").header("Host", "x");
+        let caller = Caller::plain(addr.parse().unwrap());
+        let request = request.extension(caller).body(Empty::<Bytes>::new()).unwrap();
+        server.run(marti.call(request)).unwrap()
+    };
+    let taken = |addr| {
+        let answers: Vec<_> = (0..10).map(|_| ask(addr)).collect();
+        let refused = answers.iter().filter(|answer| answer.status() == 503).count();
+        assert!(answers.iter().all(|answer| answer.status() == 200 || answer.status() == 503));
+        assert!(refused > 0, "{addr}");
+        let bytes: u64 =
+            answers.iter().filter_map(|answer| answer.body().size_hint().exact()).sum();
+        (answers, bytes)
+    };
+    let (first, bytes) = taken("10.0.0.1");
+    assert!((6 << 20..=9 << 20).contains(&bytes), "{bytes}");
+    let (_second, bytes) = taken("10.0.0.2");
+    assert!((6 << 20..=9 << 20).contains(&bytes), "{bytes}");
+    let (third, bytes) = taken("10.0.0.3");
+    assert!(bytes <= 3 << 20, "{bytes}");
+    drop((first, third));
+    assert_eq!(ask("10.0.0.1").status(), 200);
 }
 
 /// What is recorded cannot even be read.

@@ -96,6 +96,8 @@ fn refused() -> Vec<(&'static str, u16, Vec<u8>)> {
         ("a chunk size of words", 400, chunked(&format!("zero\r\n\r\n{HIDDEN}"))),
         ("a space before the chunk size", 400, chunked(&format!(" 0\r\n\r\n{HIDDEN}"))),
         ("a chunk size that overflows", 400, chunked(&format!("1{:016}\r\n\r\n{HIDDEN}", 0))),
+        ("a space behind the chunk size", 400, chunked(&format!("0 \r\n\r\n{HIDDEN}"))),
+        ("a tab behind the chunk size", 400, chunked(&format!("0\t\r\n\r\n{HIDDEN}"))),
         ("two chunk sizes", 400, chunked(&format!("0 0\r\n\r\n{HIDDEN}"))),
         ("LF alone behind a chunk size", 400, chunked(&format!("0\n\r\n{HIDDEN}"))),
         ("CR alone behind a chunk size", 400, chunked(&format!("0\r\r\n{HIDDEN}"))),
