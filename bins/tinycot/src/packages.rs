@@ -12,10 +12,12 @@ mod http;
 mod list;
 mod names;
 mod place;
+mod push;
 mod row;
 mod server;
 mod show;
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::{self, Write};
 
@@ -42,13 +44,15 @@ pub(crate) fn run(args: &PackageArgs, variable: Variables<'_>) -> Result<(), Fai
         PackageCommand::Export(args) => fetch::export(args, variable),
         PackageCommand::Get(args) => fetch::get(args, variable),
         PackageCommand::List(args) => list::list(args, variable),
-        PackageCommand::Push(args) => add::push(args, variable),
+        PackageCommand::Push(args) => push::push(args, variable),
         PackageCommand::Rm(args) => {
             let place = Place::open(&args.place, variable)?;
             let rows = place.list(None)?;
             let selected = args.hashes.iter().map(|hash| Selector::parse(hash)?.pick(&rows));
             // All are known to be there before the first one goes.
-            for row in selected.collect::<Result<Vec<_>, _>>()? {
+            let selected: Vec<_> = selected.collect::<Result<_, _>>()?;
+            let mut gone = HashSet::new();
+            for row in selected.into_iter().filter(|row| gone.insert(&row.hash)) {
                 place.remove(row)?;
                 say(&format!("{} {} is removed", row.short_hash(), row.name))?;
             }

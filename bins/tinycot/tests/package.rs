@@ -214,6 +214,12 @@ fn what_cannot_be_added_is_told() {
         world.file("bad/a", "1");
         world.fails(&["add", "bad"], 74, "it is no `MissionPackageManifest`");
         world.fails(&["add", "bad/a", "--team", "A,B"], 64, "without commas");
+        world.file("nothing", "");
+        world.fails(&["add", "nothing"], 74, "nothing: the file is empty");
+        world.fails(&["add", "nothing", "--as-is"], 74, "nothing: the file is empty");
+        for tool in ["profile", "profile-", "profile-tool-", "Public", ""] {
+            world.fails(&["add", "bad/a", "--tool", tool], 64, "profile-tool-NAME");
+        }
         world.fails(&["add", "bad/a", "--expires", "soon"], 64, "give a time such as");
         world.fails(&["show", "12345"], 64, "`12345` is no hash");
         world.fails(&["rm", "../../etc"], 64, "is no hash");
@@ -294,13 +300,160 @@ fn push_sends_a_package_or_a_file() {
             (hash.to_owned(), "HAWK".to_owned())
         ]
     );
-    world.fails(&["push", hash, "--to", "NOBODY"], 1, "nobody is called NOBODY (status 404)");
+    world.fails(
+        &["push", hash, "--to", "NOBODY"],
+        1,
+        "nobody called NOBODY has been here (status 404)",
+    );
     world.fails(&["push", hash], 64, "--to <CALLSIGN>");
 
     let alone = World::new();
     alone.file("map.kml", "<kml/>");
     alone.fails(&["push", "map.kml", "--to", "HAWK"], 69, "sending needs a running server");
     assert_eq!(alone.printed(&["list"]).lines().last(), Some("0 packages, 0 B"));
+}
+
+#[test]
+fn a_push_that_fails_for_one_is_tried_for_the_others() {
+    let stub = Stub::start();
+    let world = World::with(&stub);
+    world.file("map.kml", "<kml/>");
+    world.fails(&["push", "map.kml", "--to", "NOBODY"], 1, "nobody called NOBODY has been here");
+    assert_eq!(world.printed(&["list"]).lines().last(), Some("0 packages, 0 B"));
+
+    let args = ["push", "map.kml", "--to", "NOBODY", "--to", "FULL", "--to", "HAWK"];
+    let output = world.run(&args);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).ends_with("\nsent to HAWK\n"), "{}", stdout(&output));
+    let told = stderr(&output);
+    for text in ["NOBODY: ", "FULL: the server could neither", "2 of 3 contacts were not told"] {
+        assert!(told.contains(text), "{text}: {told}");
+    }
+}
+
+#[test]
+fn push_takes_a_name_and_nothing_that_has_no_effect() {
+    let stub = Stub::start();
+    let world = World::with(&stub);
+    world.file("recon/notes.txt", "two vehicles");
+    let hash = world.add(&["recon/"]);
+    assert_eq!(world.printed(&["push", "recon.zip", "--to", "HAWK"]), "sent to HAWK\n");
+    assert_eq!(stub.pushed(), [(hash.clone(), "HAWK".to_owned())]);
+
+    for what in ["recon.zi", "abcdef", "no/where.kml"] {
+        let why = format!("{what}: no such file, and no package of that name or hash");
+        world.fails(&["push", what, "--to", "HAWK"], 1, &why);
+    }
+    stub.insert("recon.zip", &"ab".repeat(32), b"PK");
+    world.fails(&["push", "recon.zip", "--to", "HAWK"], 64, "several packages are called");
+    let options = [["--name", "x"], ["--team", "x"], ["--keyword", "x"], ["--expires", "1d"]];
+    for option in options {
+        let args = [&["push", &hash, "--to", "HAWK"], &option[..]].concat();
+        world.fails(&args, 64, "have no effect on a package that is there");
+    }
+}
+
+/// Isolated teams: a file goes to the team of who gets it, and what is shared stays as it is.
+#[test]
+fn push_shares_with_no_more_than_those_it_is_for() {
+    let world = World::served(&["--team-policy", "isolated"]);
+    let hawk = world.server().client();
+    let mut hawk = hawk;
+    hawk.send(&position("H", "HAWK"));
+    wait_until("HAWK is here", || {
+        let contacts = world.server().json("/api/contacts");
+        contacts.as_array().unwrap().iter().any(|contact| contact["uid"] == "H")
+    });
+    let contacts = world.server().json("/api/contacts");
+    let team = contacts[0]["team"].as_str().unwrap().to_owned();
+    let rows = || -> serde_json::Value {
+        serde_json::from_str(&world.printed(&["list", "--json"])).unwrap()
+    };
+
+    world.file("map.kml", "<kml/>");
+    world.fails(&["push", "map.kml", "--to", "NOBODY"], 1, "nobody called NOBODY has been here");
+    assert_eq!(rows(), serde_json::json!([]));
+    let printed = world.printed(&["push", "map.kml", "--to", "HAWK"]);
+    assert!(printed.contains(&format!(", for {team}\nsent to HAWK\n")), "{printed}");
+    assert_eq!(rows()[0]["groups"], serde_json::json!([team]));
+    assert_eq!(rows()[0]["tool"], "private");
+
+    // What lists show remains in them.
+    world.file("plan.pdf", "%PDF");
+    let plan = world.add(&["plan.pdf"]);
+    let printed = world.printed(&["push", "plan.pdf", "--to", "HAWK"]);
+    assert_eq!(printed.lines().next().unwrap().split(' ').next(), Some(plan.as_str()));
+    assert!(printed.contains("there already\nsent to HAWK\n"), "{printed}");
+    assert_eq!(rows()[0]["tool"], "public");
+    assert_eq!(rows()[0].get("groups"), None);
+
+    // What is for another team stays theirs, and gets another entry.
+    world.file("other.txt", "for others");
+    let other = world.add(&["other.txt", "--team", "Elsewhere"]);
+    world.fails(&["push", &other, "--to", "HAWK"], 1, "not for the team of HAWK (status 409)");
+    world.printed(&["push", "other.txt", "--to", "HAWK"]);
+    let path = format!("/Marti/sync/search?hash={other}&team=Elsewhere");
+    let answer = Http::new(world.server().http).ask("GET", &path, "", &[]).unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(found["results"][0]["Tool"], "public", "{found}");
+}
+
+#[test]
+fn push_waits_for_who_is_away() {
+    let world = World::served(&[]);
+    let [mut hawk, mut eagle] = world.server().pair();
+    hawk.send(&position("H", "HAWK"));
+    eagle.expect("uid=\"H\"");
+    world.file("map.kml", "<kml/>");
+    drop(hawk);
+    wait_until("HAWK is away", || {
+        let printed = world.printed(&["push", "map.kml", "--to", "HAWK"]);
+        printed.ends_with("HAWK is away, and gets it on their return\n")
+    });
+    let mut hawk = world.server().client();
+    hawk.send(&position("H", "HAWK"));
+    for text in ["b-f-t-r", &format!("http://{}/Marti/sync/", world.server().http)] {
+        hawk.expect(text);
+    }
+}
+
+#[test]
+fn a_profile_is_made_with_add_and_remains_one() {
+    everywhere(|world| {
+        world.file("defaults.pref", "<preferences/>");
+        let add = |args: &[&str]| world.add(&[&["defaults.pref", "--as-is"], args].concat());
+        let tool = || {
+            let json = world.printed(&["list", "--json"]);
+            let rows: serde_json::Value = serde_json::from_str(&json).unwrap();
+            rows[0]["tool"].as_str().unwrap().to_owned()
+        };
+        for named in ["profile-connection", "profile-enrollment", "profile-tool-a b&c", "private"] {
+            add(&["--tool", named]);
+            assert_eq!(tool(), named);
+            add(&[]);
+            assert_eq!(tool(), named);
+        }
+        add(&["--tool", "public"]);
+        assert_eq!(tool(), "public");
+    });
+}
+
+#[test]
+fn get_prints_a_package_and_rm_takes_it_once() {
+    everywhere(|world| {
+        world.file("a", b"PK\0\xff");
+        let hash = world.add(&["a", "--as-is"]);
+        let output = world.run(&["get", &hash, "--out", "-"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(output.stdout, b"PK\0\xff");
+        assert_eq!(world.printed(&["export", "out"]), "1 package written to out, 0 were there\n");
+        assert_eq!(world.printed(&["export", "out"]), "0 packages written to out, 1 was there\n");
+        fs::write(world.path("out/a"), "mine").unwrap();
+        let told = stderr(&world.run(&["export", "out"]));
+        assert!(told.contains("replace it with --force") && !told.contains("--out"), "{told}");
+        let printed = world.printed(&["rm", &hash, &hash[..9]]);
+        assert_eq!(printed.lines().count(), 1, "{printed}");
+    });
 }
 
 #[test]
@@ -377,6 +530,12 @@ fn who_cannot_be_asked_is_named() {
     world.printed(&["list", "--token-file", &right]);
     let gone = nobody();
     world.fails(&["list", "--admin", &gone], 69, &format!("no server answers on {gone}"));
+    // Who names a server in the environment is told what it is missing.
+    let mut elsewhere = world.command(&["list"]);
+    elsewhere.env_remove("TINYCOT_DATA_DIR");
+    let told = elsewhere.output().unwrap();
+    assert!(stderr(&told).contains("name the server's data directory with --data-dir"));
+    assert_eq!(told.status.code(), Some(74));
     world.fails(&["list", "--data-dir", "no"], 74, "there is no data directory no;");
 
     // Somebody else's server: the directory is free, so it is used.

@@ -143,6 +143,7 @@ table! {
         PUT "/Marti/api/sync/metadata/{hash}/tool" User changes;
         PUT "/Marti/api/sync/metadata/{hash}/{field}" User changes;
     }
+    packages::addressee { GET "/Marti/api/packages/{hash}/push" Operator; }
     packages::push { POST "/Marti/api/packages/{hash}/push" Operator changes; }
     resources::search { GET "/Marti/sync/search" User; }
     resources::row { GET "/Marti/sync/{hash}/metadata" User; }

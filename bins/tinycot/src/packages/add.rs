@@ -1,4 +1,4 @@
-//! `add` and `push`: packages that go to the server.
+//! `add`: packages that go to the server.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Seek};
@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use data_package::{Limits, PackageBuilder, inspect, is_data_package};
 
-use super::args::{AddArgs, DescribeArgs, PushArgs, Tool};
+use super::args::{AddArgs, DescribeArgs};
 use super::error::PackageError;
 use super::hashing::Hashing;
-use super::names::Selector;
 use super::place::{Description, Place};
 use super::row::size;
 use super::{Variables, bar, complain, say};
@@ -22,6 +21,12 @@ const KEYWORD: &str = "missionpackage";
 /// Who uploads, where a device would give its uid.
 const CREATOR: &str = "tinycot";
 
+/// The tool of what users find in lists.
+const PUBLIC: &str = "public";
+
+/// The tool of what is for those who are told of it.
+const PRIVATE: &str = "private";
+
 /// Type of a data package.
 const ZIP: &str = "application/x-zip-compressed";
 
@@ -32,76 +37,51 @@ const MAX_WARNINGS: usize = 5;
 pub(super) fn add(args: &AddArgs, variable: Variables<'_>) -> Result<(), Failure> {
     check_exists(&args.path)?;
     let place = Place::open(&args.place, variable)?;
-    upload(&place, &args.path, &args.describe, args.tool).map(drop)
+    let mut content = Prepared::of(&args.path, &args.describe)?;
+    let teams = &args.describe.team;
+    let tool = match &args.tool {
+        Some(tool) => tool.clone(),
+        // What is there for the same teams remains what it is.
+        None => {
+            let found = place.find(&content.hash()?)?;
+            let same = found.filter(|row| row.is_for(teams));
+            same.map_or_else(|| PUBLIC.to_owned(), |row| row.tool)
+        }
+    };
+    content.upload(&place, &args.describe, &tool, teams).map(drop)
 }
 
-/// Runs `tinycot package push`.
-pub(super) fn push(args: &PushArgs, variable: Variables<'_>) -> Result<(), Failure> {
-    let is_path = args.what.symlink_metadata().is_ok();
-    let selector = match args.what.to_str().map(Selector::parse) {
-        Some(Ok(selector)) if !is_path => Some(selector),
-        _ => None,
-    };
-    if selector.is_none() {
-        check_exists(&args.what)?;
-    }
-    let place = Place::open(&args.place, variable)?;
-    let server = place.server()?;
-    let hash = match selector {
-        Some(selector) => selector.pick(&place.list(None)?)?.hash.clone(),
-        // It is for who gets it, not for lists.
-        None => upload(&place, &args.what, &args.describe, Tool::Private)?,
-    };
-    for callsign in &args.to {
-        let sent = server.push(&hash, callsign)?;
-        say(&match (sent.sent, sent.held) {
-            (0, 0) => format!("nobody called {callsign} could be told"),
-            (0, _) => format!("{callsign} is away, and gets it on their return"),
-            (_, _) => format!("sent to {callsign}"),
-        })?;
-    }
-    Ok(())
+/// A file or folder that is to be shared with some only.
+pub(super) struct Parcel {
+    content: Prepared,
+    /// The hash of what is uploaded.
+    pub(super) hash: String,
 }
 
-/// Stores a file or folder, and gives its hash.
-fn upload(
-    place: &Place,
-    path: &Path,
-    describe: &DescribeArgs,
-    tool: Tool,
-) -> Result<String, Failure> {
-    let content = prepare(path, describe)?;
-    let mut keywords = vec![KEYWORD.to_owned()];
-    keywords.extend(describe.keywords.iter().filter(|word| *word != KEYWORD).cloned());
-    let expires_ms = describe.expires.map(|after| {
-        let after_ms = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
-        clock::unix_ms().saturating_add(after_ms)
-    });
-    let description = Description {
-        name: content.name,
-        mime_type: content.mime_type,
-        tool: tool.name(),
-        keywords,
-        creator_uid: CREATOR,
-        expires_ms,
-        teams: describe.team.clone(),
-    };
-
-    let bar = bar::transfer("uploading", &description.name, content.size);
-    let mut hashing = Hashing::new(content.file);
-    let added = place.add(bar.wrap_read(&mut hashing), content.size, &description);
-    bar.finish_and_clear();
-    let hash = added?.to_ascii_lowercase();
-    let sent = hashing.hash();
-    if hash != sent {
-        return Err(PackageError::Damaged { hash: sent }.into());
+impl Parcel {
+    /// Makes a data package of what is none.
+    pub(super) fn of(path: &Path, describe: &DescribeArgs) -> Result<Self, Failure> {
+        check_exists(path)?;
+        let mut content = Prepared::of(path, describe)?;
+        let hash = content.hash()?;
+        Ok(Self { content, hash })
     }
-    let audience = match description.teams.as_slice() {
-        [] => "everyone".to_owned(),
-        teams => teams.join(", "),
-    };
-    say(&format!("{hash} {} ({}), for {audience}", description.name, size(content.size)))?;
-    Ok(hash)
+
+    /// Uploads it for these teams, or for everyone if there are none; lists do not show it.
+    pub(super) fn upload(
+        self,
+        place: &Place,
+        describe: &DescribeArgs,
+        teams: &[String],
+    ) -> Result<(), Failure> {
+        self.content.upload(place, describe, PRIVATE, teams)
+    }
+
+    /// Says that nothing had to be uploaded.
+    pub(super) fn say_shared(&self) -> Result<(), Failure> {
+        let Self { content: Prepared { name, size: bytes, .. }, hash } = self;
+        say(&format!("{hash} {name} ({}), there already", size(*bytes)))
+    }
 }
 
 /// What is uploaded.
@@ -110,6 +90,67 @@ struct Prepared {
     size: u64,
     name: String,
     mime_type: &'static str,
+}
+
+impl Prepared {
+    /// What there is at a path, as a data package.
+    fn of(path: &Path, describe: &DescribeArgs) -> Result<Self, PackageError> {
+        let is_empty = fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() == 0);
+        if is_empty {
+            return Err(PackageError::Empty { path: path.to_owned() });
+        }
+        prepare(path, describe)
+    }
+
+    /// The hash of all of it.
+    fn hash(&mut self) -> Result<String, PackageError> {
+        let mut hashing = Hashing::new(&self.file);
+        let read = io::copy(&mut hashing, &mut io::sink());
+        let hash = hashing.hash();
+        read.and_then(|_| self.file.rewind())
+            .map(|()| hash)
+            .map_err(|source| PackageError::Unreadable { path: PathBuf::from(&self.name), source })
+    }
+
+    /// Stores it, and says so.
+    fn upload(
+        self,
+        place: &Place,
+        describe: &DescribeArgs,
+        tool: &str,
+        teams: &[String],
+    ) -> Result<(), Failure> {
+        let mut keywords = vec![KEYWORD.to_owned()];
+        keywords.extend(describe.keywords.iter().filter(|word| *word != KEYWORD).cloned());
+        let expires_ms = describe.expires.map(|after| {
+            let after_ms = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
+            clock::unix_ms().saturating_add(after_ms)
+        });
+        let description = Description {
+            name: self.name,
+            mime_type: self.mime_type,
+            tool: tool.to_owned(),
+            keywords,
+            creator_uid: CREATOR,
+            expires_ms,
+            teams: teams.to_vec(),
+        };
+
+        let bar = bar::transfer("uploading", &description.name, self.size);
+        let mut hashing = Hashing::new(self.file);
+        let added = place.add(bar.wrap_read(&mut hashing), self.size, &description);
+        bar.finish_and_clear();
+        let hash = added?.to_ascii_lowercase();
+        let sent = hashing.hash();
+        if hash != sent {
+            return Err(PackageError::Damaged { hash: sent }.into());
+        }
+        let audience = match description.teams.as_slice() {
+            [] => "everyone".to_owned(),
+            teams => teams.join(", "),
+        };
+        say(&format!("{hash} {} ({}), for {audience}", description.name, size(self.size)))
+    }
 }
 
 /// Makes a data package of what is none, in a temporary file.

@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Subcommand};
 
 use crate::captures::duration;
+
+/// Longest name of a tool that servers take. Bytes.
+const MAX_TOOL: usize = 64;
 
 /// What `tinycot package` is asked to do.
 #[derive(Debug, Args)]
@@ -42,6 +45,8 @@ Examples:
   tinycot package add recon.zip
   tinycot package add photos/ --name 'North bridge' --team Cyan --team Red
   tinycot package add plan.pdf --expires 7d --keyword plan
+  tinycot package add defaults.pref --as-is --tool profile-connection
+                                                 devices take it on connecting
   tinycot package add itak-connection.zip --as-is
                                                  a zip without a manifest, as iTAK takes it")]
     Add(AddArgs),
@@ -57,10 +62,13 @@ Examples:
     List(ListArgs),
     /// Send a data package, or a file or folder as one, to a contact
     #[command(after_help = "\
-Needs a running server. Who is not connected gets it on their return, if the server holds messages.
+Needs a running server. Who is away gets it on their return, if the server holds messages.
+A file or folder is uploaded for the teams of those who get it, unless it is there for them already;
+lists do not show it.
 
 Examples:
   tinycot package push 3f9a2c --to HAWK
+  tinycot package push recon.zip --to HAWK       a package of this name
   tinycot package push map.kml --to HAWK --to EAGLE")]
     Push(PushArgs),
     /// Remove data packages
@@ -122,29 +130,14 @@ pub(super) struct AddArgs {
     #[command(flatten)]
     pub(super) describe: DescribeArgs,
 
-    /// public: users find it in lists; private: who has its hash may fetch it
-    #[arg(long, value_name = "TOOL", default_value = "public")]
-    pub(super) tool: Tool,
+    /// public: users find it in lists; private: who has its hash may fetch it; profile-connection,
+    /// profile-enrollment, profile-tool-NAME: devices take it unasked [default: public, or what the
+    /// same package for the same teams is already]
+    #[arg(long, value_name = "TOOL", value_parser = tool)]
+    pub(super) tool: Option<String>,
 
     #[command(flatten)]
     pub(super) place: PlaceArgs,
-}
-
-/// Who finds a package in lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Tool {
-    Private,
-    Public,
-}
-
-impl Tool {
-    /// As the API has it.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Private => "private",
-            Self::Public => "public",
-        }
-    }
 }
 
 /// What `tinycot package list` is asked to do.
@@ -180,7 +173,7 @@ pub(super) struct GetArgs {
     #[arg(value_name = "HASH")]
     pub(super) hash: String,
 
-    /// File to write, or directory to write it to [default: its own name, in this directory]
+    /// File to write, or directory to write it to; `-` is standard output [default: its own name, in this directory]
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
 
@@ -221,11 +214,11 @@ pub(super) struct ExportArgs {
 /// What `tinycot package push` is asked to do.
 #[derive(Debug, Args)]
 pub(super) struct PushArgs {
-    /// A file or folder, or a package that the server has
-    #[arg(value_name = "FILE|HASH")]
+    /// A file or folder, or the hash or name of a package that the server has
+    #[arg(value_name = "FILE|FOLDER|HASH|NAME")]
     pub(super) what: PathBuf,
 
-    /// Callsign of who is to get it; may be repeated
+    /// Callsign or uid of who is to get it; may be repeated
     #[arg(long, value_name = "CALLSIGN", required = true)]
     pub(super) to: Vec<String>,
 
@@ -242,6 +235,21 @@ fn team(text: &str) -> Result<String, String> {
         return Err("give a team's name, without commas; repeat --team for more".to_owned());
     }
     Ok(text.to_owned())
+}
+
+fn tool(text: &str) -> Result<String, String> {
+    let is_known =
+        matches!(text, "public" | "private" | "profile-connection" | "profile-enrollment")
+            || text.strip_prefix("profile-tool-").is_some_and(|name| {
+                !name.trim().is_empty()
+                    && text.len() <= MAX_TOOL
+                    && !name.contains(char::is_control)
+            });
+    if is_known {
+        return Ok(text.to_owned());
+    }
+    let tools = "public, private, profile-connection, profile-enrollment or profile-tool-NAME";
+    Err(format!("give {tools}"))
 }
 
 fn keyword(text: &str) -> Result<String, String> {

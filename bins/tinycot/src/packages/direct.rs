@@ -81,6 +81,12 @@ impl Direct {
         }
     }
 
+    pub(super) fn find(&self, text: &str) -> Result<Option<Row>, PackageError> {
+        let hash = text.parse().map_err(|_| PackageError::Hash(text.to_owned()))?;
+        let found = self.run("read", self.store.find(hash, &Viewer::Everything))?;
+        Ok(found.map(Row::from))
+    }
+
     pub(super) fn add(
         &self,
         content: impl Read + Send + Unpin,
@@ -93,7 +99,7 @@ impl Direct {
         };
         let mut upload = Upload::new(&description.name, audience);
         upload.size = Some(size);
-        upload.tool = description.tool.to_owned();
+        upload.tool.clone_from(&description.tool);
         upload.mime_type = description.mime_type.to_owned();
         upload.keywords.clone_from(&description.keywords);
         upload.creator_uid = Some(description.creator_uid.to_owned());

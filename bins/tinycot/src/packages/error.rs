@@ -18,8 +18,10 @@ pub(crate) enum PackageError {
     Build { path: PathBuf, source: BuildError },
     #[error("the content that came is not {hash}: it was damaged on the way, or at the server")]
     Damaged { hash: String },
-    #[error("{}: there is a file already; choose another name with --out, or replace it with --force", path.display())]
-    Exists { path: PathBuf },
+    #[error("{}: the file is empty", path.display())]
+    Empty { path: PathBuf },
+    #[error("{}: there is a file already; {way_out}", path.display())]
+    Exists { path: PathBuf, way_out: &'static str },
     #[error(
         "a server has the packages, but none answers on {addr}; name its admin address with --admin, or stop it"
     )]
@@ -36,6 +38,11 @@ pub(crate) enum PackageError {
     NeedsServer { addr: SocketAddr },
     #[error("there is no data directory {}; name it with --data-dir, or a running server with --admin", dir.display())]
     NoDataDir { dir: PathBuf },
+    #[error(
+        "{}: no such file, and --name, --team, --keyword, --expires and --as-is have no effect on a package that is there",
+        what.display()
+    )]
+    NoEffect { what: PathBuf },
     #[error("there is no package {0}; `tinycot package list` shows what there is")]
     NoPackage(String),
     #[error(
@@ -47,10 +54,18 @@ pub(crate) enum PackageError {
         path.display()
     )]
     NoToken { path: PathBuf, source: io::Error },
+    #[error(
+        "{0}: no such file, and no package of that name or hash; `tinycot package list` shows them"
+    )]
+    NoSuch(String),
+    #[error("{callsign} is in no team; say with --team who may see the package")]
+    NoTeam { callsign: String },
     #[error("{failed} of {total} packages were not written")]
     Partial { failed: usize, total: usize },
     #[error("the server on {addr} refuses: {why}")]
     Refused { addr: SocketAddr, status: u16, why: String },
+    #[error("several packages are called {name}; give the hash of one: {candidates}")]
+    SameName { name: String, candidates: String },
     #[error("cannot {doing} {}", dir.display())]
     Store { doing: &'static str, dir: PathBuf, source: StoreError },
     #[error(
@@ -60,6 +75,10 @@ pub(crate) enum PackageError {
     Token { addr: SocketAddr, path: PathBuf },
     #[error("{} cannot be read", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
+    #[error("{failed} of {total} contacts were not told")]
+    Unsent { failed: usize, total: usize },
+    #[error("the server could neither send the notice nor keep it for their return")]
+    Untold,
     #[error("{addr} answers, but not as a TinyCoT of this version: {why}")]
     Version { addr: SocketAddr, why: String },
     #[error("{} cannot be written", path.display())]
@@ -70,11 +89,16 @@ impl PackageError {
     /// The code to exit with.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Ambiguous { .. } | Self::Hash(_) => exit::USAGE,
+            Self::Ambiguous { .. }
+            | Self::Hash(_)
+            | Self::NoEffect { .. }
+            | Self::NoTeam { .. }
+            | Self::SameName { .. } => exit::USAGE,
             Self::Held { .. } | Self::NeedsServer { .. } | Self::NoServer { .. } => {
                 exit::UNAVAILABLE
             }
             Self::Build { .. }
+            | Self::Empty { .. }
             | Self::Exists { .. }
             | Self::NoDataDir { .. }
             | Self::NoToken { .. }
@@ -85,8 +109,11 @@ impl PackageError {
             Self::Damaged { .. }
             | Self::Lost { .. }
             | Self::NoPackage(_)
+            | Self::NoSuch(_)
             | Self::Refused { .. }
             | Self::Token { .. }
+            | Self::Unsent { .. }
+            | Self::Untold
             | Self::Version { .. } => exit::OTHER,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::args::{ExportArgs, GetArgs};
@@ -27,11 +27,13 @@ pub(super) fn get(args: &GetArgs, variable: Variables<'_>) -> Result<(), Failure
     let rows = place.list(None)?;
     let row = selector.pick(&rows)?;
     let path = match &args.out {
+        Some(path) if path == Path::new("-") => return print(&place, row),
         None => PathBuf::from(name(row)),
         Some(dir) if dir.is_dir() => dir.join(name(row)),
         Some(path) => path.clone(),
     };
-    write(&place, row, &path, args.force)?;
+    let way_out = "choose another name with --out, or replace it with --force";
+    write(&place, row, &path, args.force, way_out)?;
     say(&format!("{} ({}) is written to {}", row.short_hash(), size(row.size), path.display()))
 }
 
@@ -47,7 +49,8 @@ pub(super) fn export(args: &ExportArgs, variable: Variables<'_>) -> Result<(), F
         if is_there(&path, row) {
             continue;
         }
-        match write(&place, row, &path, args.force) {
+        let way_out = "move it away, or replace it with --force";
+        match write(&place, row, &path, args.force, way_out) {
             Ok(()) => written += 1,
             // Without the server there is no next one.
             Err(error @ (PackageError::NoServer { .. } | PackageError::Lost { .. })) => {
@@ -61,18 +64,44 @@ pub(super) fn export(args: &ExportArgs, variable: Variables<'_>) -> Result<(), F
     }
     let total = rows.len();
     let there = total - written - failed;
-    say(&format!("{written} packages written to {}, {there} were there", args.dir.display()))?;
+    let packages = if written == 1 { "package" } else { "packages" };
+    let were = if there == 1 { "was" } else { "were" };
+    say(&format!("{written} {packages} written to {}, {there} {were} there", args.dir.display()))?;
     if failed > 0 {
         return Err(PackageError::Partial { failed, total }.into());
     }
     Ok(())
 }
 
-/// Fetches a package, and gives it its name only when it is whole and what it should be.
-fn write(place: &Place, row: &Row, path: &Path, force: bool) -> Result<(), PackageError> {
+/// Fetches a package, and prints it only when it is whole and what it should be.
+fn print(place: &Place, row: &Row) -> Result<(), Failure> {
+    let unwritable = |source| PackageError::Unwritable { path: std::env::temp_dir(), source };
+    let mut file = tempfile::tempfile().map_err(unwritable)?;
+    fetch(place, row, &std::env::temp_dir(), &mut file)?;
+    file.rewind().map_err(unwritable)?;
+    let mut stdout = io::stdout().lock();
+    match io::copy(&mut file, &mut stdout).and_then(|_| stdout.flush()) {
+        Ok(()) => Ok(()),
+        // Who reads may have seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(source) => {
+            Err(PackageError::Unwritable { path: "standard output".into(), source }.into())
+        }
+    }
+}
+
+/// Fetches a package, and gives it its name only when it is whole and what it should be. `way_out`
+/// is said where there is a file of this name.
+fn write(
+    place: &Place,
+    row: &Row,
+    path: &Path,
+    force: bool,
+    way_out: &'static str,
+) -> Result<(), PackageError> {
     let unwritable = |source| PackageError::Unwritable { path: path.to_owned(), source };
     if !force && path.symlink_metadata().is_ok() {
-        return Err(PackageError::Exists { path: path.to_owned() });
+        return Err(PackageError::Exists { path: path.to_owned(), way_out });
     }
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
@@ -82,6 +111,18 @@ fn write(place: &Place, row: &Row, path: &Path, force: bool) -> Result<(), Packa
     let mut file =
         builder.tempfile_in(dir.unwrap_or_else(|| Path::new("."))).map_err(unwritable)?;
 
+    fetch(place, row, path, file.as_file_mut())?;
+    file.as_file().sync_all().map_err(unwritable)?;
+    let named = if force { file.persist(path) } else { file.persist_noclobber(path) };
+    named.map(drop).map_err(|error| match error.error.kind() {
+        io::ErrorKind::AlreadyExists => PackageError::Exists { path: path.to_owned(), way_out },
+        _ => unwritable(error.error),
+    })
+}
+
+/// Writes the content of a package to a file, which errors call `path`.
+fn fetch(place: &Place, row: &Row, path: &Path, file: &mut File) -> Result<(), PackageError> {
+    let unwritable = |source| PackageError::Unwritable { path: path.to_owned(), source };
     let mut content = Hashing::new(place.content(row)?);
     let bar = bar::transfer("fetching", &row.name, row.size);
     let mut buf = vec![0; CHUNK];
@@ -100,12 +141,7 @@ fn write(place: &Place, row: &Row, path: &Path, force: bool) -> Result<(), Packa
     if content.hash() != row.hash {
         return Err(PackageError::Damaged { hash: row.hash.clone() });
     }
-    file.as_file().sync_all().map_err(unwritable)?;
-    let named = if force { file.persist(path) } else { file.persist_noclobber(path) };
-    named.map(drop).map_err(|error| match error.error.kind() {
-        io::ErrorKind::AlreadyExists => PackageError::Exists { path: path.to_owned() },
-        _ => unwritable(error.error),
-    })
+    Ok(())
 }
 
 /// Whether the file is this package already.

@@ -108,6 +108,24 @@ impl Selector {
     }
 }
 
+/// The only package of this name.
+///
+/// # Errors
+///
+/// None, or several.
+pub(super) fn named<'a>(name: &str, rows: &'a [Row]) -> Result<&'a Row, PackageError> {
+    let mut found = rows.iter().filter(|row| row.name == name);
+    match (found.next(), found.next()) {
+        (None, _) => Err(PackageError::NoSuch(name.to_owned())),
+        (Some(row), None) => Ok(row),
+        (Some(first), Some(second)) => {
+            let hashes = [first, second].into_iter().chain(found.take(3)).map(Row::short_hash);
+            let candidates = hashes.collect::<Vec<_>>().join(", ");
+            Err(PackageError::SameName { name: name.to_owned(), candidates })
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

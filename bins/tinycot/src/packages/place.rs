@@ -29,7 +29,7 @@ const TOKEN_FILE: &str = "admin.token";
 pub(super) struct Description {
     pub(super) name: String,
     pub(super) mime_type: &'static str,
-    pub(super) tool: &'static str,
+    pub(super) tool: String,
     pub(super) keywords: Vec<String>,
     pub(super) creator_uid: &'static str,
     /// Milliseconds since the Unix epoch.
@@ -62,6 +62,7 @@ impl Place {
         let data_dir = data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into());
         let listen = set("TINYCOT_ADMIN_LISTEN").map(|text| text.to_string_lossy().into_owned());
         let has_listener = args.admin.is_some() || listen.as_deref() != Some("off");
+        let is_named = has_listener && listen.is_some();
         let addr = view::admin_address(args.admin, listen.filter(|_| has_listener))?;
 
         let token_file = args.token_file.clone().unwrap_or_else(|| data_dir.join(TOKEN_FILE));
@@ -94,7 +95,12 @@ impl Place {
             Err(error) => error,
         };
         if !data_dir.is_dir() {
-            return Err(PackageError::NoDataDir { dir: data_dir }.into());
+            // Who has named a server, but not its data directory, is told of its token.
+            return Err(match refusal {
+                PackageError::NoToken { .. } if args.data_dir.is_none() && is_named => refusal,
+                _ => PackageError::NoDataDir { dir: data_dir },
+            }
+            .into());
         }
         match Direct::open(&data_dir.join(PACKAGES_DIR))? {
             Some(direct) => Ok(Self::Dir { direct: Box::new(direct), addr }),
@@ -107,6 +113,14 @@ impl Place {
         match self {
             Self::Dir { direct, .. } => direct.list(name),
             Self::Server(server) => server.list(name),
+        }
+    }
+
+    /// What is known of a package, if it is there.
+    pub(super) fn find(&self, hash: &str) -> Result<Option<Row>, PackageError> {
+        match self {
+            Self::Dir { direct, .. } => direct.find(hash),
+            Self::Server(server) => server.find(hash),
         }
     }
 

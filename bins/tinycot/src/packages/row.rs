@@ -1,5 +1,7 @@
 //! What is known of a package, as the API tells it.
 
+use std::collections::BTreeSet;
+
 use cot_core::CotTime;
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
@@ -49,6 +51,15 @@ impl Row {
             None => "everyone".to_owned(),
             Some([]) => "nobody".to_owned(),
             Some(teams) => teams.iter().map(|team| cell(team)).collect::<Vec<_>>().join(", "),
+        }
+    }
+
+    /// Whether it is for exactly these teams; none are everyone.
+    pub(super) fn is_for(&self, teams: &[String]) -> bool {
+        let set = |teams: &[String]| teams.iter().cloned().collect::<BTreeSet<_>>();
+        match &self.groups {
+            None => teams.is_empty(),
+            Some(groups) => !teams.is_empty() && set(groups) == set(teams),
         }
     }
 

@@ -42,6 +42,18 @@ pub(super) struct Sent {
     pub(super) held: u64,
 }
 
+/// Somebody who can be told of a package.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Addressee {
+    pub(super) uid: String,
+    pub(super) callsign: String,
+    /// Their team, where teams matter; empty without one.
+    pub(super) team: Option<String>,
+    /// Whether they can download the package that was asked about.
+    pub(super) is_shared: bool,
+}
+
 impl Server {
     /// A server at this address, which will be asked with this token. `token_file` says where it is
     /// from.
@@ -56,6 +68,12 @@ impl Server {
             Err(PackageError::Refused { status: 403, .. }) => Err(self.stranger()),
             checked => checked.map(drop),
         }
+    }
+
+    /// What is known of a package, if it is there.
+    pub(super) fn find(&self, hash: &str) -> Result<Option<Row>, PackageError> {
+        let rows = self.rows(&format!("/Marti/api/sync/search?hash={hash}"))?;
+        Ok(rows.into_iter().find(|row| row.hash == hash))
     }
 
     /// All packages, or those whose name contains a text; the newest first.
@@ -93,7 +111,7 @@ impl Server {
         let mut target = format!(
             "/Marti/sync/upload?name={}&tool={}&mimetype={}&creatorUid={}",
             encode(&description.name),
-            description.tool,
+            encode(&description.tool),
             encode(description.mime_type),
             encode(description.creator_uid),
         );
@@ -136,9 +154,16 @@ impl Server {
         self.text(answer).map(drop)
     }
 
+    /// Whom a text means, by callsign or uid, and whether a package is there for them.
+    pub(super) fn addressee(&self, hash: &str, to: &str) -> Result<Addressee, PackageError> {
+        let target = format!("/Marti/api/packages/{hash}/push?to={}", encode(to));
+        let answer = self.ask("GET", &target, "", None)?;
+        self.read(answer)
+    }
+
     /// Makes the server send a package to a contact.
-    pub(super) fn push(&self, hash: &str, callsign: &str) -> Result<Sent, PackageError> {
-        let target = format!("/Marti/api/packages/{hash}/push?to={}", encode(callsign));
+    pub(super) fn push(&self, hash: &str, uid: &str) -> Result<Sent, PackageError> {
+        let target = format!("/Marti/api/packages/{hash}/push?to={}", encode(uid));
         let answer =
             self.ask("POST", &target, "", Some(Body { content: &mut io::empty(), len: 0 }))?;
         self.read(answer)

@@ -221,8 +221,22 @@ fn answer(head: &Head, reader: &mut impl Read, state: &Mutex<State>) -> (u16, St
                     }
                     ok(json!({}))
                 }
+                ("GET", ["", "Marti", "api", "packages", hash, "push"]) => {
+                    let to = head.get("to").unwrap();
+                    if to == "NOBODY" {
+                        return not_found("nobody called NOBODY has been here");
+                    }
+                    let is_shared = state.packages.iter().any(|(row, _)| row["hash"] == *hash);
+                    ok(json!({
+                        "uid": to, "callsign": to, "isHere": to == "HAWK", "team": null,
+                        "isShared": is_shared,
+                    }))
+                }
                 ("POST", ["", "Marti", "api", "packages", hash, "push"]) => {
                     let to = head.get("to").unwrap();
+                    if to == "FULL" {
+                        return ok(json!({ "sent": 0, "held": 0, "url": "http://x/Marti/x" }));
+                    }
                     if to == "NOBODY" {
                         return not_found("nobody is called NOBODY");
                     }

@@ -30,7 +30,7 @@ use crate::sight::Sight;
 pub(crate) use self::content::content;
 pub(super) use self::content::give;
 pub(super) use self::describe::expiration;
-pub(crate) use self::push::push;
+pub(crate) use self::push::{addressee, push};
 
 /// Longest name of a consumer. Bytes.
 const MAX_TOOL: usize = 64;

@@ -7,7 +7,7 @@ use store::packages::PackageStore;
 use tower_service::Service;
 
 use crate::shapes::{assert_download, fetch, noise, publish, sha256, usage};
-use crate::support::{Server, Setup};
+use crate::support::{Server, Setup, until};
 
 /// A call of the service as an application makes it that mounts it in a server of its own.
 fn call<P: PackageStore>(
@@ -65,6 +65,61 @@ fn the_operator_has_a_package_sent_to_a_client() {
     // Nobody else got it.
     bob.send(&crate::support::cot::event("probe", "a-f-G", ""));
     assert!(eve.expect_all("probe").iter().all(|event| !event.contains("b-f-t-r")));
+}
+
+/// Somebody who has left is told on their return, as of chat.
+#[test]
+fn who_is_away_is_told_on_their_return() {
+    let server = Setup::isolated().on_disk();
+    let bob = server.cot("ANDROID-B", "HAWK", "Cyan");
+    let _eve = server.cot("ANDROID-E", "ECHO", "Red");
+    let content = noise(606, 400);
+    let hash = sha256(&content);
+    publish(&server, "creatorUid=A&team=Cyan", "plan.zip", &content);
+    drop(bob);
+    until("HAWK has left", || {
+        server.relay.clients().iter().all(|client| client.uid != "ANDROID-B")
+    });
+    let target = |to: &str| format!("/Marti/api/packages/{hash}/push?to={to}");
+    let ask = |method: &str, to: &str| {
+        let answer = call(&server, Some(Caller::operator()), method, &target(to));
+        let body: serde_json::Value = serde_json::from_str(answer.body()).unwrap();
+        (answer.status().as_u16(), body)
+    };
+    let (status, found) = ask("GET", "HAWK");
+    assert_eq!((status, &found["uid"], &found["team"]), (200, &"ANDROID-B".into(), &"Cyan".into()));
+    assert_eq!((&found["isHere"], &found["isShared"]), (&false.into(), &true.into()));
+    let (_, found) = ask("GET", "ECHO");
+    assert_eq!((&found["isHere"], &found["isShared"]), (&true.into(), &false.into()));
+    assert_eq!(ask("POST", "ECHO").0, 409);
+    for method in ["GET", "POST"] {
+        let (status, body) = ask(method, "NOBODY");
+        assert_eq!((status, &body["message"]), (404, &"nobody called NOBODY has been here".into()));
+    }
+
+    let (status, done) = ask("POST", "HAWK");
+    assert_eq!((status, &done["sent"], &done["held"]), (200, &0.into(), &1.into()));
+    let mut bob = server.cot("ANDROID-B", "HAWK", "Cyan");
+    let event = bob.expect("b-f-t-r");
+    assert_eq!(attribute(&event, "sha256"), hash);
+    let url = attribute(&event, "senderUrl");
+    let path = url[url.find("/Marti/").expect("a URL of Marti")..].replace("&amp;", "&");
+    assert_download(server.get(&format!("{path}&receiver=HAWK")), &content);
+}
+
+/// Without a connection there is no address that clients could be told.
+#[test]
+fn a_push_without_a_known_address_is_refused() {
+    let server = Server::open();
+    let bob = server.cot("ANDROID-B", "HAWK", "Cyan");
+    let content = noise(607, 400);
+    publish(&server, "creatorUid=A", "plan.zip", &content);
+    drop(bob);
+    until("HAWK has left", || server.relay.clients().is_empty());
+    let target = format!("/Marti/api/packages/{}/push?to=HAWK", sha256(&content));
+    let answer = call(&server, Some(Caller::operator()), "POST", &target);
+    assert_eq!(answer.status(), 409);
+    assert!(answer.body().contains("public_url"), "{}", answer.body());
 }
 
 /// T15: a name never becomes XML.
@@ -141,6 +196,7 @@ fn t25_nobody_else_pushes() {
     publish(&server, "creatorUid=A", "plan.zip", &content);
     let target = format!("/Marti/api/packages/{hash}/push?to=HAWK");
     server.ask("POST", &target, "", b"").expect(403);
+    server.get(&target).expect(403);
     assert_eq!(call(&server, Some(Caller::user("eve", ["Cyan"])), "POST", &target).status(), 403);
     assert_eq!(call(&server, None, "POST", &target).status(), 401);
     bob.silence(std::time::Duration::from_millis(50));

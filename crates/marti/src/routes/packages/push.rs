@@ -1,12 +1,13 @@
 //! Packages that the server itself sends: a notice of a file to a contact (marti-api A.14).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use relay::ClientInfo;
+use relay::{ClientInfo, EndpointInfo};
 use serde_json::json;
-use store::packages::{DataPackage, PackageStore, Viewer};
+use store::StoreError;
+use store::packages::{ContentHash, DataPackage, PackageStore, Viewer};
 
 use super::{absent, disposition, hash_of, url};
 use crate::MartiConfig;
@@ -21,39 +22,45 @@ use crate::time;
 /// For how long a notice is worth acting on: for a contact that is away for a moment. Milliseconds.
 const STALE_MS: i64 = 300_000;
 
-/// Has a contact told that a package is there for it.
+/// The same for a contact that has left, for whom the notice is held. Milliseconds.
+const AWAY_STALE_MS: i64 = 24 * 3600 * 1000;
+
+/// Says whom a push would tell, what team they are in, and whether the package is there for them.
+pub(crate) async fn addressee<P: PackageStore>(
+    marti: Arc<Inner<P>>,
+    ask: Ask,
+) -> Result<Answer, ApiError> {
+    let hash = hash_of(ask.param("hash"))?;
+    let addressee = Addressee::of(&marti, &ask)?;
+    let shared = addressee.find(&marti, hash).await?;
+    Ok(answer::ok(&json!({
+        "uid": addressee.uid,
+        "callsign": addressee.callsign,
+        "isHere": addressee.is_here,
+        // Where everyone sees everyone, nobody needs a package of their own team.
+        "team": (!marti.relay.policy().is_open()).then_some(&addressee.team),
+        "isShared": shared.is_some_and(|package| !package.is_damaged),
+    })))
+}
+
+/// Has a contact told that a package is there for it, now or on its return.
 pub(crate) async fn push<P: PackageStore>(
     marti: Arc<Inner<P>>,
     mut ask: Ask,
 ) -> Result<Answer, ApiError> {
     ask.discard().await;
     let hash = hash_of(ask.param("hash"))?;
-    let missing = || ApiError::BadRequest("there must be a callsign or uid in `to`".to_owned());
-    let to = ask.query.get("to").ok_or_else(missing)?;
-    let package = marti.packages.find(hash, &Viewer::Everything).await?;
-    let package = package.ok_or_else(|| absent(hash))?;
-    let client = addressee(marti.relay.clients(), to)
-        .ok_or_else(|| ApiError::NotFound(format!("nobody called {to} is connected")))?;
-    let policy = marti.relay.policy();
-    if !policy.is_open() {
-        let team = match client.team.as_str() {
-            "" => policy.default_team().unwrap_or_default(),
-            team => team,
-        };
-        let sight = Sight::Teams([team.to_owned()].into());
-        let viewer = sight.viewer(&marti.relay);
-        // Another entry of the same content may be for the contact's team.
-        if marti.packages.find(hash, &viewer).await?.is_none() {
-            return Err(ApiError::Conflict(format!("the package is not for the team of {to}")));
-        }
-    }
-    let base_url = base_url(&marti.config, &client).ok_or_else(|| {
-        let text = "the address of this server is not known; set `public_url`";
-        ApiError::Conflict(text.to_owned())
+    let to = Addressee::of(&marti, &ask)?;
+    marti.packages.find(hash, &Viewer::Everything).await?.ok_or_else(|| absent(hash))?;
+    let package = to.find(&marti, hash).await?.ok_or_else(|| {
+        ApiError::Conflict(format!("the package is not for the team of {}", to.callsign))
     })?;
-    let url = url(&base_url, hash);
+    if package.is_damaged {
+        return Err(StoreError::Damaged { hash }.into());
+    }
+    let url = url(&to.base_url, hash);
     let number = marti.shared.packages.pushes.fetch_add(1, Ordering::Relaxed);
-    let event = notice(&marti.config, &package, &client, &url, time::now_ms(), number);
+    let event = notice(&marti.config, &package, &to, &url, time::now_ms(), number);
     let submitted = marti
         .relay
         .submit_as_operator(event.as_bytes())
@@ -64,38 +71,114 @@ pub(crate) async fn push<P: PackageStore>(
 /// How many notices were sent.
 pub(super) type Pushes = AtomicU64;
 
-/// The client that a text names: by UID, or else by callsign the one that was here first.
-fn addressee(clients: Vec<ClientInfo>, to: &str) -> Option<ClientInfo> {
-    let mut named: Vec<_> = clients
-        .into_iter()
+/// Who is to be told.
+struct Addressee {
+    uid: String,
+    callsign: String,
+    /// The team that counts: the default one for who named none.
+    team: String,
+    is_here: bool,
+    /// How they reach this server over HTTP.
+    base_url: String,
+}
+
+impl Addressee {
+    /// The contact that `to` names: by UID, or else by callsign the one that was here first; or who
+    /// was here last, of those who are away.
+    fn of<P: PackageStore>(marti: &Inner<P>, ask: &Ask) -> Result<Self, ApiError> {
+        let missing = || ApiError::BadRequest("there must be a callsign or uid in `to`".to_owned());
+        let to = ask.query.get("to").filter(|to| !to.is_empty()).ok_or_else(missing)?;
+        let clients = marti.relay.clients();
+        let here = here(&clients, to);
+        let away = if here.is_none() { away(marti.relay.known_contacts(), to) } else { None };
+        let (uid, callsign, team) = match (here, &away) {
+            (Some(client), _) => (&*client.uid, &*client.callsign, &*client.team),
+            (None, Some(known)) => (&*known.uid, &*known.callsign, &*known.team),
+            (None, None) => {
+                return Err(ApiError::NotFound(format!("nobody called {to} has been here")));
+            }
+        };
+        let base_url = base_url(&marti.config, here, &clients).ok_or_else(|| {
+            let text = "the address at which clients reach this server is not known; set \
+                        `public_url`";
+            ApiError::Conflict(text.to_owned())
+        })?;
+        let policy = marti.relay.policy();
+        let team = if team.is_empty() { policy.default_team().unwrap_or_default() } else { team };
+        Ok(Self {
+            uid: uid.to_owned(),
+            callsign: callsign.to_owned(),
+            team: team.to_owned(),
+            is_here: here.is_some(),
+            base_url,
+        })
+    }
+
+    /// The package as this contact sees it. Another entry of the same content than the operator's
+    /// may be for its team.
+    async fn find<P: PackageStore>(
+        &self,
+        marti: &Inner<P>,
+        hash: ContentHash,
+    ) -> Result<Option<DataPackage>, ApiError> {
+        let viewer = if marti.relay.policy().is_open() {
+            Viewer::Everything
+        } else {
+            Sight::Teams([self.team.clone()].into()).viewer(&marti.relay)
+        };
+        Ok(marti.packages.find(hash, &viewer).await?)
+    }
+}
+
+fn here<'a>(clients: &'a [ClientInfo], to: &str) -> Option<&'a ClientInfo> {
+    clients
+        .iter()
         .filter(|client| !client.uid.is_empty() && (client.uid == to || client.callsign == to))
-        .collect();
-    named.sort_by_key(|client| (client.uid != to, std::cmp::Reverse(client.connected_ms)));
-    named.into_iter().next()
+        .min_by_key(|client| (client.uid != to, std::cmp::Reverse(client.connected_ms)))
+}
+
+fn away(known: Vec<EndpointInfo>, to: &str) -> Option<EndpointInfo> {
+    known
+        .into_iter()
+        .filter(|known| !known.uid.is_empty() && (&*known.uid == to || &*known.callsign == to))
+        .max_by_key(|known| (&*known.uid == to, known.seen_ms))
 }
 
 /// How a client reaches this server over HTTP: at the address where its own connection came in,
-/// unless there is a public one.
-fn base_url(config: &MartiConfig, client: &ClientInfo) -> Option<String> {
+/// unless there is a public one. For who has none, that of another's: rather one that other
+/// machines reach, too.
+fn base_url(
+    config: &MartiConfig,
+    client: Option<&ClientInfo>,
+    all: &[ClientInfo],
+) -> Option<String> {
     if let Some(public) = &config.public_url {
         return Some(public.clone());
     }
-    let ip = client.local_addr?.ip().to_canonical();
-    (!ip.is_unspecified()).then(|| format!("http://{}", SocketAddr::new(ip, config.http_port)))
+    let ip = |client: &ClientInfo| {
+        let ip = client.local_addr?.ip().to_canonical();
+        (!ip.is_unspecified()).then_some(ip)
+    };
+    let ip = match client {
+        Some(client) => ip(client),
+        None => all.iter().filter_map(ip).min_by_key(IpAddr::is_loopback),
+    };
+    ip.map(|ip| format!("http://{}", SocketAddr::new(ip, config.http_port)))
 }
 
 /// The event that tells a client of a file. Receivers need every one of its attributes.
 fn notice(
     config: &MartiConfig,
     package: &DataPackage,
-    client: &ClientInfo,
+    to: &Addressee,
     url: &str,
     now_ms: i64,
     number: u64,
 ) -> String {
     let hash = package.hash.to_string();
     let uid = format!("{}.{hash}.{now_ms}.{number}", config.node_id);
-    let (now, stale) = (time::text(now_ms), time::text(now_ms.saturating_add(STALE_MS)));
+    let stale_ms = if to.is_here { STALE_MS } else { AWAY_STALE_MS };
+    let (now, stale) = (time::text(now_ms), time::text(now_ms.saturating_add(stale_ms)));
     let filename = disposition::safe_name(&package.filename, &hash);
     format!(
         "<event version=\"2.0\" uid=\"{uid}\" type=\"b-f-t-r\" how=\"h-e\" time=\"{now}\" \
@@ -112,6 +195,6 @@ fn notice(
         node = escaped(&config.node_id),
         server = escaped(&config.server_name),
         name = escaped(&package.name),
-        to = escaped(&client.uid),
+        to = escaped(&to.uid),
     )
 }
