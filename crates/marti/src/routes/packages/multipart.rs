@@ -61,7 +61,7 @@ pub(super) fn boundary(ask: &Ask) -> Result<Option<String>, ApiError> {
 impl<'a> Form<'a> {
     /// Begins to read a form.
     pub(super) fn new(body: &'a mut AskBody, boundary: String, allowance: &'a Allowance) -> Self {
-        let multipart = Multipart::new(Measured::new(body, allowance), boundary);
+        let multipart = Multipart::new(Measured::new(body, &boundary, allowance), boundary);
         Self { multipart, allowance }
     }
 

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use http_body::Body as _;
 use tokio::io::{AsyncRead, ReadBuf};
@@ -14,6 +14,13 @@ use crate::ask::AskBody;
 
 /// Bytes that are given at a time.
 const PIECE: usize = 16 << 10;
+
+/// Bytes that are waited for before any are given, unless the body ends: a parser that searches all
+/// it has whenever there is more does so a few times only.
+const GATHERED: usize = 4 << 10;
+
+/// Bytes at the beginning of a form in which its first boundary must be.
+const MAX_PREAMBLE: usize = 1 << 10;
 
 /// A stream of pieces, read.
 pub(super) struct PieceReader<S> {
@@ -81,13 +88,19 @@ impl Stream for Pieces<'_> {
     }
 }
 
-/// The pieces of a body, given out as slowly as they are taken, and no more of them than allowed.
+/// The pieces of a form, given out as slowly as they are taken, and no more of them than allowed.
+///
+/// A form whose first boundary is not near its beginning is none.
 ///
 /// A parser that takes all it can get at a time gets one small piece: its memory stays bounded,
 /// however fast the sender is, and however long a line that never ends.
 pub(super) struct Measured<'a> {
     pieces: Pieces<'a>,
-    rest: Bytes,
+    /// Received, and not given yet.
+    rest: BytesMut,
+    has_ended: bool,
+    /// What a form begins with, until that was seen.
+    mark: Option<Vec<u8>>,
     /// Whether a piece was given since the parser was told to wait.
     has_given: bool,
     allowance: &'a Allowance,
@@ -119,9 +132,21 @@ impl Allowance {
 }
 
 impl<'a> Measured<'a> {
-    pub(super) fn new(body: &'a mut AskBody, allowance: &'a Allowance) -> Self {
-        Self { pieces: Pieces::new(body), rest: Bytes::new(), has_given: false, allowance }
+    pub(super) fn new(body: &'a mut AskBody, boundary: &str, allowance: &'a Allowance) -> Self {
+        Self {
+            pieces: Pieces::new(body),
+            rest: BytesMut::new(),
+            has_ended: false,
+            mark: Some(format!("--{boundary}").into_bytes()),
+            has_given: false,
+            allowance,
+        }
     }
+}
+
+/// Why a body is no form that is read on.
+fn unfit(text: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
 impl Stream for Measured<'_> {
@@ -133,16 +158,26 @@ impl Stream for Measured<'_> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if this.rest.is_empty() {
+        while this.rest.len() < GATHERED && !this.has_ended {
             match ready!(Pin::new(&mut this.pieces).poll_next(cx)) {
-                Some(Ok(piece)) => this.rest = piece,
-                end => return Poll::Ready(end),
+                Some(Ok(piece)) => this.rest.extend_from_slice(&piece),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => this.has_ended = true,
             }
         }
-        let piece = this.rest.split_to(this.rest.remaining().min(PIECE));
+        if let Some(mark) = this.mark.take() {
+            let start = this.rest.get(..MAX_PREAMBLE).unwrap_or(&this.rest);
+            if !start.windows(mark.len()).any(|part| part == mark) {
+                let text = "there is no boundary at the beginning of the body";
+                return Poll::Ready(Some(Err(unfit(text))));
+            }
+        }
+        if this.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        let piece = this.rest.split_to(this.rest.len().min(PIECE)).freeze();
         if !this.allowance.take(piece.len()) {
-            let text = "there is no file at the beginning of the body";
-            return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::InvalidData, text))));
+            return Poll::Ready(Some(Err(unfit("there is no file at the beginning of the body"))));
         }
         this.has_given = true;
         Poll::Ready(Some(Ok(piece)))
@@ -151,34 +186,46 @@ impl Stream for Measured<'_> {
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::{BodyExt, Full};
+    use futures_util::{StreamExt, stream};
+    use http_body::Frame;
+    use http_body_util::{BodyExt, StreamBody};
     use tokio::io::AsyncReadExt;
 
     use super::*;
 
-    fn body(len: usize) -> AskBody {
-        let whole: Vec<u8> = (0..251_u8).cycle().take(len).collect();
-        Full::new(Bytes::from(whole)).map_err(|never| match never {}).boxed_unsync()
+    const BOUNDARY: &str = "b-7";
+
+    fn text(len: usize) -> Vec<u8> {
+        b"--b-7\r\n".iter().copied().chain((0..251_u8).cycle()).take(len).collect()
+    }
+
+    /// A body that comes in frames of this size.
+    fn body(whole: &[u8], frame: usize) -> AskBody {
+        let frames: Vec<_> =
+            whole.chunks(frame).map(|part| Ok(Frame::data(Bytes::copy_from_slice(part)))).collect();
+        StreamBody::new(stream::iter(frames)).boxed_unsync()
     }
 
     #[tokio::test]
     async fn a_body_is_read_whole_in_either_way() {
-        let whole: Vec<u8> = (0..251_u8).cycle().take(100_000).collect();
-        let (mut plain, mut measured) = (Vec::new(), Vec::new());
-        let mut sent = body(whole.len());
-        PieceReader::new(Pieces::new(&mut sent)).read_to_end(&mut plain).await.unwrap();
-        let allowance = Allowance::new(whole.len());
-        let mut sent = body(whole.len());
-        let pieces = Measured::new(&mut sent, &allowance);
-        PieceReader::new(pieces).read_to_end(&mut measured).await.unwrap();
-        assert!(plain == whole && measured == whole);
+        for (len, frame) in [(100_000, 100_000), (100_000, 1), (100, 7), (5_000, 4_999)] {
+            let whole = text(len);
+            let (mut plain, mut measured) = (Vec::new(), Vec::new());
+            let mut sent = body(&whole, frame);
+            PieceReader::new(Pieces::new(&mut sent)).read_to_end(&mut plain).await.unwrap();
+            let allowance = Allowance::new(whole.len());
+            let mut sent = body(&whole, frame);
+            let pieces = Measured::new(&mut sent, BOUNDARY, &allowance);
+            PieceReader::new(pieces).read_to_end(&mut measured).await.unwrap();
+            assert!(plain == whole && measured == whole, "{len} {frame}");
+        }
     }
 
     #[tokio::test]
     async fn no_more_is_given_than_allowed() {
         let allowance = Allowance::new(PIECE);
-        let mut sent = body(3 * PIECE);
-        let mut reader = PieceReader::new(Measured::new(&mut sent, &allowance));
+        let mut sent = body(&text(3 * PIECE), 3 * PIECE);
+        let mut reader = PieceReader::new(Measured::new(&mut sent, BOUNDARY, &allowance));
         let mut read = Vec::new();
         let error = reader.read_to_end(&mut read).await.unwrap_err();
         assert_eq!((error.kind(), read.len()), (io::ErrorKind::InvalidData, PIECE));
@@ -191,11 +238,38 @@ mod tests {
     #[test]
     fn who_takes_all_that_is_there_gets_one_piece_at_a_time() {
         let allowance = Allowance::new(usize::MAX);
-        let mut sent = body(2 * PIECE);
-        let mut pieces = Measured::new(&mut sent, &allowance);
+        let mut sent = body(&text(2 * PIECE), 2 * PIECE);
+        let mut pieces = Measured::new(&mut sent, BOUNDARY, &allowance);
         let mut cx = Context::from_waker(std::task::Waker::noop());
         for is_ready in [true, false, true, false, true] {
             assert_eq!(Pin::new(&mut pieces).poll_next(&mut cx).is_ready(), is_ready);
+        }
+    }
+
+    #[tokio::test]
+    async fn small_frames_are_gathered() {
+        let allowance = Allowance::new(usize::MAX);
+        let mut sent = body(&text(10_000), 1);
+        let pieces: Vec<_> = Measured::new(&mut sent, BOUNDARY, &allowance).collect().await;
+        let lens: Vec<_> = pieces.iter().map(|piece| piece.as_ref().unwrap().len()).collect();
+        assert_eq!(lens, [GATHERED, GATHERED, 10_000 - 2 * GATHERED]);
+    }
+
+    #[tokio::test]
+    async fn what_does_not_begin_with_a_boundary_is_no_form() {
+        let with = |before: usize| [vec![b'a'; before], b"--b-7".to_vec()].concat();
+        for (whole, is_form) in [
+            (with(0), true),
+            (with(MAX_PREAMBLE - 5), true),
+            (with(MAX_PREAMBLE - 4), false),
+            (with(9_000), false),
+            (Vec::new(), false),
+            (b"--b-".to_vec(), false),
+        ] {
+            let allowance = Allowance::new(usize::MAX);
+            let mut sent = body(&whole, 100);
+            let first = Measured::new(&mut sent, BOUNDARY, &allowance).next().await;
+            assert_eq!(first.unwrap().is_ok(), is_form, "{}", whole.len());
         }
     }
 }
