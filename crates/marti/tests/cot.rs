@@ -14,6 +14,8 @@ mod feeds;
 mod kml;
 #[path = "cot/past.rs"]
 mod past;
+#[path = "cot/stopped.rs"]
+mod stopped;
 mod support;
 
 use support::cot::{event, sa};

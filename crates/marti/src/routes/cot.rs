@@ -65,7 +65,7 @@ pub(crate) async fn history<P: PackageStore>(
     let write = move |pipe: &mut Pipe| {
         write_events(pipe, &recall, |header: &Header<'_>| header.uid().eq_str(&uid))
     };
-    marti.shared.pipes.answer(XML, write).await
+    marti.shared.pipes.answer(ask.caller.addr, XML, write).await
 }
 
 /// The newest events of several uids: a JSON list of them in the body, or parameters `uid`.
@@ -97,7 +97,7 @@ pub(crate) async fn several<P: PackageStore>(
         }
         finish(pipe, is_whole)
     };
-    marti.shared.pipes.answer(XML, write).await
+    marti.shared.pipes.answer(ask.caller.addr, XML, write).await
 }
 
 /// Everybody's events of a time, in the whole world or in a part of it.
@@ -113,7 +113,7 @@ pub(crate) async fn between<P: PackageStore>(
             area.as_ref().is_none_or(|area| area.holds(header))
         })
     };
-    marti.shared.pipes.answer(XML, write).await
+    marti.shared.pipes.answer(ask.caller.addr, XML, write).await
 }
 
 /// The uids of the picture that have this text in them, in whatever case.
@@ -137,7 +137,7 @@ pub(crate) async fn match_uid<P: PackageStore>(
         }
         Ok(uids)
     };
-    let uids = marti.shared.pipes.run(search).await?;
+    let uids = marti.shared.pipes.run(ask.caller.addr, search).await?;
     Ok(answer::ok(&uids.iter().take(MAX_MATCHES).map(|uid| &**uid).collect::<Vec<_>>()))
 }
 

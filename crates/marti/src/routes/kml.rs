@@ -4,6 +4,7 @@ mod document;
 mod tracks;
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -81,7 +82,7 @@ pub(crate) async fn latest<P: PackageStore>(
             document.finish(true)
         })
     };
-    answer(&marti, is_zip, "picture", draw).await
+    answer(&marti, ask.caller.addr, is_zip, "picture", draw).await
 }
 
 /// Where things were in the course of time.
@@ -122,7 +123,7 @@ pub(crate) async fn tracks<P: PackageStore>(
             document.finish(is_whole)
         })
     };
-    answer(&marti, is_zip, "tracks", draw).await
+    answer(&marti, ask.caller.addr, is_zip, "tracks", draw).await
 }
 
 /// Whether a request wants KMZ.
@@ -150,12 +151,13 @@ fn split_ms(query: &Query) -> Result<i64, ApiError> {
 /// An answer that is drawn while it is sent.
 async fn answer<P: PackageStore>(
     marti: &Inner<P>,
+    addr: Option<IpAddr>,
     is_zip: bool,
     name: &str,
     draw: impl FnOnce(&mut Pipe) -> io::Result<()> + Send + 'static,
 ) -> Result<Answer, ApiError> {
     let (content_type, extension) = if is_zip { (KMZ, "kmz") } else { (KML, "kml") };
-    let mut answer = marti.shared.pipes.answer(content_type, draw).await?;
+    let mut answer = marti.shared.pipes.answer(addr, content_type, draw).await?;
     let file = format!("attachment; filename=\"{name}.{extension}\"");
     if let Ok(file) = HeaderValue::from_str(&file) {
         answer.headers_mut().insert(CONTENT_DISPOSITION, file);
