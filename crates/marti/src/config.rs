@@ -12,7 +12,8 @@ pub struct MartiConfig {
     /// Identity of this server in answers. Never empty. Defaults to `tinycot`.
     pub node_id: String,
     /// Begin of the URLs in answers, such as `http://tak.example.org:8080`, without a slash at the
-    /// end. Defaults to what the client itself used: scheme and `Host` of its request.
+    /// end. Defaults to what the client itself used: scheme and `Host` of its request. Browsers may
+    /// ask for this server by this name.
     pub public_url: Option<String>,
     /// Port of the plain HTTP listener, for URLs that are made without a request. Defaults to 8080.
     pub http_port: u16,

@@ -34,6 +34,10 @@ const MAX_WAITING: usize = 16 << 20;
 /// The same for one address.
 const MAX_WAITING_PER_ADDR: usize = 8 << 20;
 
+/// What a browser is told that asks for this server by a name that may be anybody's.
+const STRANGE_NAME: &str = "browsers may use this server by its IP address, or by the name in \
+    `public_url` or `allowed_origins` of its configuration; it does not know this one";
+
 /// The Marti API. Clones share everything.
 ///
 /// It answers every request, so that its error is [`Infallible`]. Who calls is a request extension:
@@ -131,13 +135,19 @@ impl<P: PackageStore> Inner<P> {
         let preflight = is_allowed.then(|| origin::preflight(&parts.method, &parts.headers));
         let answered = async {
             let base_url = base_url?;
+            if caller.as_ref().is_some_and(is_plain)
+                && !origin::may_call_it_so(&parts.headers, &base_url, &self.config)
+            {
+                return Err(ApiError::Forbidden(STRANGE_NAME.to_owned()));
+            }
             if let Some(Some(answer)) = preflight {
                 return Ok(answer);
             }
             let found = self.paths.find(&parts.method, parts.uri.path())?;
             let caller = admit(found.route.access, caller)?;
+            let allowed = &self.config.allowed_origins;
             if (found.route.changes || upgrade.is_some())
-                && !origin::may_change(&parts.headers, &base_url, &self.config.allowed_origins)
+                && !origin::may_change(&parts.method, &parts.headers, &base_url, allowed)
             {
                 let text = "pages of other servers may not do this; see `allowed_origins`";
                 return Err(ApiError::Forbidden(text.to_owned()));
@@ -184,6 +194,11 @@ impl<P: PackageStore> Inner<P> {
 
 fn too_much() -> ApiError {
     ApiError::Unavailable("too much is on its way to this address, or to all together".to_owned())
+}
+
+/// Whether a caller is who they say they are, so that a browser is asked for no name or certificate.
+fn is_plain(caller: &Caller) -> bool {
+    caller.role == Role::User && caller.user.is_none() && caller.groups.is_none() && !caller.is_tls
 }
 
 /// Lets a caller in, or says why not.

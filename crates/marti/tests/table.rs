@@ -8,8 +8,8 @@
 
 use std::sync::Arc;
 
-use http::header::{ALLOW, CONTENT_TYPE, HOST, ORIGIN};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::header::{ALLOW, CONTENT_TYPE, HOST, ORIGIN, REFERER, USER_AGENT};
+use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use marti::{Access, Caller, Marti, MartiConfig, Route, routes};
 use relay::server::Relay;
@@ -64,10 +64,21 @@ async fn send(
     caller: Option<Caller>,
     origin: Option<&str>,
 ) -> Reply {
+    let host = (HOST, "10.1.2.3:8080");
+    let headers: Vec<_> = origin.map(|origin| (ORIGIN, origin)).into_iter().chain([host]).collect();
+    send_with(marti, method, path, caller, &headers).await
+}
+
+async fn send_with(
+    marti: &Marti<MemoryPackages>,
+    method: &Method,
+    path: &str,
+    caller: Option<Caller>,
+    headers: &[(HeaderName, &str)],
+) -> Reply {
     let mut request = Request::builder().method(method.clone()).uri(path);
-    request = request.header(HOST, "10.1.2.3:8080");
-    if let Some(origin) = origin {
-        request = request.header(ORIGIN, origin);
+    for (name, value) in headers {
+        request = request.header(name, *value);
     }
     let mut request = request.body(Full::<bytes::Bytes>::default()).unwrap();
     if let Some(caller) = caller {
@@ -235,6 +246,56 @@ async fn t23_pages_of_other_servers_change_nothing() {
         let is_reading = reads.contains(&route.path) || ABSENT.contains(&route.path);
         let is_absent = route.path.starts_with("/Marti/api/missions");
         assert!(route.changes || is_reading || is_absent, "{} {}", route.method, route.path);
+    }
+}
+
+#[tokio::test]
+async fn t23_images_of_other_pages_delete_nothing() {
+    let marti = marti(TeamPolicy::open());
+    let path = "/Marti/sync/delete?PrimaryKey=1";
+    let (host, browser) = ((HOST, "10.1.2.3:8080"), (USER_AGENT, "Mozilla/5.0"));
+    for caller in [user(), Caller::operator(), Caller::plain([10, 1, 2, 4].into())] {
+        for (headers, is_refused) in [
+            (vec![host], false),
+            (vec![host, (USER_AGENT, "Dalvik/2.1.0")], false),
+            (vec![host, browser, (REFERER, "http://10.1.2.3:8080/mine")], false),
+            (vec![host, browser, (REFERER, "http://evil.example/")], true),
+            (vec![host, browser], true),
+        ] {
+            let reply = send_with(&marti, &Method::GET, path, Some(caller.clone()), &headers).await;
+            assert_eq!(reply.status == StatusCode::FORBIDDEN, is_refused, "{headers:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn t23_a_page_whose_name_leads_here_is_shown_nothing() {
+    let marti = marti(TeamPolicy::open());
+    let plain = || Caller::plain([10, 1, 2, 4].into());
+    let mut secure = plain();
+    secure.is_tls = true;
+    let host = (HOST, "evil.example:8080");
+    let page = [host, (ORIGIN, "http://evil.example:8080")];
+    let reads = [host, (HeaderName::from_static("sec-fetch-site"), "same-origin")];
+    for route in routes() {
+        for headers in [&page[..], &reads] {
+            let path = path(route);
+            let reply = send_with(&marti, &route.method, &path, Some(plain()), headers).await;
+            assert_eq!(reply.status, StatusCode::FORBIDDEN, "{}", route.path);
+            let text = reply.json()["message"].to_string();
+            assert!(text.contains("`public_url`"), "{text}");
+        }
+    }
+    let version = "/Marti/api/version";
+    for (caller, headers) in [
+        (plain(), &[host][..]),
+        (plain(), &[host, (USER_AGENT, "curl/8.5.0")]),
+        (secure, &reads),
+        (user(), &reads),
+        (Caller::operator(), &reads),
+    ] {
+        let reply = send_with(&marti, &Method::GET, version, Some(caller.clone()), headers).await;
+        assert_eq!(reply.status, StatusCode::OK, "{caller:?} {headers:?}");
     }
 }
 
