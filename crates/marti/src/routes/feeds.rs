@@ -6,6 +6,7 @@ mod model;
 mod registry;
 mod vcm;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use http::{StatusCode, header};
@@ -99,7 +100,12 @@ pub(crate) async fn add<P: PackageStore>(
     marti: Arc<Inner<P>>,
     mut ask: Ask,
 ) -> Result<Answer, ApiError> {
-    let connections = read_connections(&ask.bytes(MAX_BODY).await?)?;
+    let mut connections = read_connections(&ask.bytes(MAX_BODY).await?)?;
+    // Of those with the same uuid the last stays.
+    connections.reverse();
+    let mut uuids = HashSet::new();
+    connections.retain(|connection| uuids.insert(connection.uuid.clone()));
+    connections.reverse();
     let changer = changer(&marti, &ask)?;
     let put = move |rows: &mut Rows| {
         for connection in &connections {

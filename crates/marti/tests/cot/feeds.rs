@@ -225,3 +225,23 @@ fn hostile_feeds_do_nothing() {
     assert!(dir.path().join("feeds.json.damaged").exists());
     server.ask("POST", VCM, ATAK, feed("cam-1", "/live").as_bytes()).expect(200);
 }
+
+#[test]
+fn feeds_are_counted_as_large_as_they_become() {
+    let server = Server::open();
+    let post = |uuid: usize, alias: &str| {
+        let feeds = json!([{ "uuid": uuid.to_string(), "alias": alias, "url": "a:" }]);
+        let sent = json!({ "uuid": uuid.to_string(), "alias": "A", "feeds": feeds });
+        server.ask("POST", VIDEO, "", sent.to_string().as_bytes()).status
+    };
+    assert_eq!(post(0, &"&".repeat(63_500)), 413);
+    let alias = "&".repeat(12_500);
+    let kept = (0..70).take_while(|at| post(*at, &alias) == 200).count();
+    assert!((10..=17).contains(&kept), "{kept}");
+    assert_eq!(post(100, &alias), 507);
+    for agent in ["", "User-Agent: iTAK\r\n"] {
+        let len = server.ask("GET", VCM, agent, b"").expect(200).body.len();
+        assert!((kept * 60_000..=1 << 20).contains(&len), "{len}");
+    }
+    assert!(server.get(VIDEO).expect(200).body.len() <= 1 << 20);
+}

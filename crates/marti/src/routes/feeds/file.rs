@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::registry::{MAX_BYTES, Row};
+use super::registry::Row;
+
+/// Largest file that is read. What is written is smaller. Bytes.
+const MAX_BYTES: u64 = 4 << 20;
 
 /// The only form there is so far.
 const VERSION: u32 = 1;
@@ -66,7 +69,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn read(path: &Path) -> io::Result<Vec<Row>> {
     let mut text = Vec::new();
-    File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut text)?;
+    File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut text)?;
     let file: Stored = serde_json::from_slice(&text)?;
     if file.version != VERSION {
         let text = format!("version {} is not known", file.version);

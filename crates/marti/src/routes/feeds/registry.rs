@@ -11,19 +11,19 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::file;
 use super::model::{Connection, Feed};
+use super::{file, vcm};
 use crate::error::ApiError;
 use crate::{Caller, Role};
 
 /// Most connections.
 const MAX_CONNECTIONS: usize = 1000;
 
-/// Largest connection, as JSON. Bytes.
+/// Largest connection, in its largest form. Bytes.
 const MAX_CONNECTION_BYTES: usize = 64 << 10;
 
-/// All connections, as JSON. Bytes.
-pub(super) const MAX_BYTES: usize = 4 << 20;
+/// All connections, each in its largest form: so no answer has more. Bytes.
+const MAX_BYTES: usize = 1 << 20;
 
 /// Time to wait for the changes of others to be kept.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -95,8 +95,7 @@ pub(super) fn find<'a>(rows: &'a Rows, uuid: &str, who: &Changer) -> Result<&'a 
 
 /// Puts a connection in, new or in the place of its former self, for those whom that was for.
 pub(super) fn put(rows: &mut Rows, connection: Connection, who: &Changer) -> Result<(), ApiError> {
-    let bytes = serde_json::to_vec(&connection).map_or(usize::MAX, |json| json.len());
-    if bytes > MAX_CONNECTION_BYTES {
+    if size_of(&connection, &connection) > MAX_CONNECTION_BYTES {
         let text = format!("a video connection has no more than {MAX_CONNECTION_BYTES} bytes");
         return Err(ApiError::TooLarge(text));
     }
@@ -110,6 +109,15 @@ pub(super) fn put(rows: &mut Rows, connection: Connection, who: &Changer) -> Res
     };
     rows.insert(connection.uuid.clone(), Arc::new(Row { connection, owner, teams }));
     Ok(())
+}
+
+/// Size of a connection in its largest form: as JSON, alone or as it is `kept`, or as XML, in which
+/// a letter may be five. Bytes.
+fn size_of(connection: &Connection, kept: &impl Serialize) -> usize {
+    let xml = [false, true]
+        .map(|has_whole_urls| vcm::write([connection].into_iter(), has_whole_urls).len());
+    let json = serde_json::to_vec(kept).map_or(usize::MAX, |json| json.len());
+    xml.into_iter().fold(json, usize::max)
 }
 
 /// Forgets a connection.
@@ -175,8 +183,18 @@ impl Registry {
     /// Reads the file, if there is one.
     pub(super) fn new(file: Option<PathBuf>) -> Self {
         let rows = file.as_deref().map(file::load).unwrap_or_default();
+        let count = rows.len();
+        let mut spare = MAX_BYTES;
+        let fits = |row: &Row| {
+            let left = spare.checked_sub(size_of(&row.connection, row));
+            spare = left.unwrap_or(spare);
+            left.is_some()
+        };
         let by_uuid = |row: Row| (row.connection.uuid.clone(), Arc::new(row));
-        let rows: Rows = rows.into_iter().take(MAX_CONNECTIONS).map(by_uuid).collect();
+        let rows: Rows = rows.into_iter().filter(fits).take(MAX_CONNECTIONS).map(by_uuid).collect();
+        if rows.len() < count {
+            tracing::warn!(kept = rows.len(), count, "there are more video feeds than fit");
+        }
         Self { file, rows: Mutex::new(Arc::new(rows)), turn: Arc::new(Semaphore::new(1)) }
     }
 
@@ -211,11 +229,11 @@ impl Registry {
     }
 
     fn keep(&self, rows: &Rows) -> Result<(), ApiError> {
-        let bytes = file::encode(rows.values().map(|row| &**row));
-        if bytes.len() > MAX_BYTES {
+        if rows.values().map(|row| size_of(&row.connection, &**row)).sum::<usize>() > MAX_BYTES {
             return Err(full());
         }
         let Some(path) = &self.file else { return Ok(()) };
+        let bytes = file::encode(rows.values().map(|row| &**row));
         file::replace(path, &bytes).map_err(|error| {
             tracing::error!(%error, path = %path.display(), "video feeds cannot be kept");
             if error.kind() == std::io::ErrorKind::StorageFull {
