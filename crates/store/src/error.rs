@@ -31,11 +31,27 @@ pub enum StoreError {
     /// An earlier write may not have reached the disk: nothing is written until a restart.
     #[error("the database failed, and takes nothing until it is opened again")]
     Degraded,
+    /// The packages are those of another user.
+    #[error(
+        "the packages in {} belong to user UID {owner}, and this is UID {user}: run as that user, \
+         e.g. with `sudo -u '#{owner}'`",
+        .dir.display()
+    )]
+    Foreign {
+        /// Where they are.
+        dir: PathBuf,
+        /// Whose they are.
+        owner: u32,
+        /// Who this is.
+        user: u32,
+    },
     /// The disk has no space, or not more than is to stay free.
-    #[error("no space is left in {}", .dir.display())]
+    #[error("{} {}", lack(.low.as_ref()), .dir.display())]
     Full {
         /// Where.
         dir: PathBuf,
+        /// How much there is, when the disk has space but it is to stay free.
+        low: Option<LowSpace>,
     },
     /// The content is not what it was said to be.
     #[error("the content is {actual}, not {claimed}")]
@@ -122,6 +138,43 @@ pub enum Quota {
     Packages,
     /// Bytes of all contents.
     Total,
+}
+
+/// Too little space on a disk that is not full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LowSpace {
+    /// What the disk has. Bytes.
+    pub free: u64,
+    /// What it would have to have. Bytes.
+    pub least: u64,
+}
+
+impl fmt::Display for LowSpace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the disk has {} free, and must have {}", Size(self.free), Size(self.least))
+    }
+}
+
+/// Bytes in the unit that suits them.
+struct Size(u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u32, &str); 4] = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+        let unit = UNITS.into_iter().find(|&(bits, _)| self.0 >> bits > 0);
+        let Some((bits, unit)) = unit else {
+            return write!(f, "{} bytes", self.0);
+        };
+        // Rounded down, so that what is too little does not look like enough.
+        let tenths = (u128::from(self.0) * 10) >> bits;
+        write!(f, "{}.{} {unit}", tenths / 10, tenths % 10)
+    }
+}
+
+/// Why nothing is written to the directory that follows.
+fn lack(low: Option<&LowSpace>) -> String {
+    low.map_or_else(|| "no space is left in".to_owned(), |low| format!("{low}, for"))
 }
 
 impl fmt::Display for Quota {

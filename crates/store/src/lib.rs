@@ -10,7 +10,7 @@ mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use error::{Quota, StoreError};
+pub use error::{LowSpace, Quota, StoreError};
 pub use fs::DirLock;
 #[cfg(feature = "json")]
 pub use state::JsonState;

@@ -39,7 +39,7 @@ pub use package::DataPackage;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{
     BackupReport, PackageContent, PackageHealth, PackageStats, PackagesReport, ScrubBudget,
-    ScrubReport, SqlitePackages, UploadFailures,
+    ScrubReport, SqlitePackages, UploadFailures, check_owner,
 };
 pub use upload::{
     MAX_GROUPS, MAX_KEYWORD_BYTES, MAX_KEYWORDS, MAX_TEXT_BYTES, PackageChange, Upload,

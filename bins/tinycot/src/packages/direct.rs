@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use store::StoreError;
 use store::packages::{
     Audience, ContentHash, Owner, PackageFilter, PackageStore, PackagesConfig, SqlitePackages,
-    Upload, Viewer,
+    Upload, Viewer, check_owner,
 };
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::runtime::{Builder, Runtime};
@@ -37,6 +37,11 @@ impl Direct {
     /// `None` inside: somebody else has it.
     pub(super) fn open(dir: &Path) -> Result<Option<Self>, PackageError> {
         let dir = dir.to_owned();
+        check_owner(&dir).map_err(|source| PackageError::Store {
+            doing: "open",
+            dir: dir.clone(),
+            source,
+        })?;
         let runtime = Builder::new_current_thread().enable_time().build();
         let runtime =
             runtime.map_err(|source| PackageError::Unreadable { path: dir.clone(), source })?;

@@ -8,6 +8,7 @@ mod database;
 mod detached;
 mod insert;
 mod maintain;
+mod owner;
 mod receive;
 mod reconcile;
 mod rows;
@@ -27,6 +28,7 @@ use tokio::sync::{Mutex, Semaphore, watch};
 
 pub use backup::BackupReport;
 pub use content::PackageContent;
+pub use owner::check_owner;
 pub use reconcile::PackagesReport;
 pub use scrub::{ScrubBudget, ScrubReport};
 pub use status::{PackageHealth, PackageStats, UploadFailures};
@@ -171,6 +173,8 @@ impl SqlitePackages {
             closed: watch::Sender::new(false),
             _lock: lock,
         });
+        let damaged = inner.report.damaged.len() as u64;
+        inner.status.count(|stats| stats.contents_quarantined += damaged);
         inner.look().await?;
         Ok(Self { inner })
     }
@@ -265,12 +269,12 @@ impl SqlitePackages {
         self.inner.status.stats()
     }
 
-    /// Whether all works. Looks at the space of the disk, for 2 s at most.
+    /// Whether all works. Looks at the space of the disk and for what is damaged, for 2 s at most.
     pub async fn health(&self) -> PackageHealth {
         let patience = Duration::from_millis(status::SLOW_MS.unsigned_abs());
         let looked = tokio::time::timeout(patience, self.inner.look()).await;
         if let Ok(Err(error)) = looked {
-            tracing::warn!(%error, "cannot look at the disk of the packages");
+            tracing::warn!(%error, "cannot look at the packages");
         }
         self.inner.status.health()
     }
@@ -377,7 +381,17 @@ impl Inner {
             inner.look_at_disk();
             Ok(())
         })
-        .await
+        .await?;
+        self.look_at_damage().await
+    }
+
+    /// Looks how many contents are damaged.
+    async fn look_at_damage(&self) -> Result<(), StoreError> {
+        // Nobody can look any more once it is closed.
+        if !*self.closed.borrow() {
+            self.status.note_damaged(search::usage(self).await?.damaged);
+        }
+        Ok(())
     }
 
     /// Gives up the ballast if a change failed because the disk is full; says whether that is a
@@ -455,7 +469,12 @@ impl Inner {
             writer.judge(marked)?;
             inner.status.count(|stats| stats.contents_quarantined += 1);
             let blobs = Arc::clone(&inner.blobs);
-            blocking(move || blobs.set_aside(&checksum)).await?;
+            let set_aside = blocking(move || blobs.set_aside(&checksum)).await;
+            drop(writer);
+            if let Err(error) = inner.look_at_damage().await {
+                tracing::warn!(%error, "cannot look at the packages");
+            }
+            set_aside?;
             Ok(Some(hash))
         })
         .await

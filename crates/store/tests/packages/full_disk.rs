@@ -137,7 +137,7 @@ async fn t30_a_full_disk_refuses_uploads_and_nothing_else() {
     let PackageHealth::Degraded { why, .. } = &health else {
         panic!("{health:?}");
     };
-    assert!(why.contains("0 MiB left"), "{why}");
+    assert!(why.contains("free, and must have 8.0 MiB"), "{why}");
     assert_eq!((store.stats().uploads_failed.full, store.stats().uploads_failed.total()), (3, 3));
 
     // There is room for a removal even now.

@@ -10,6 +10,7 @@ mod database;
 mod faults;
 mod full_disk;
 mod health;
+mod owner;
 mod repair;
 mod search;
 mod support;

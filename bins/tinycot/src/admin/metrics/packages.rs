@@ -46,6 +46,8 @@ pub(super) fn encode(out: &mut Writer<'_>, packages: &Packages) -> Result<(), Er
     let removed = [("asked", stats.entries_removed), ("expired", stats.entries_expired)];
     out.labelled("package_entries_removed", "Entries removed", "why", removed.into_iter())?;
     out.counter("package_scrubbed", "Content re-read", bytes, stats.bytes_scrubbed)?;
+    let damaged = stats.contents_damaged;
+    out.gauge("package_contents_damaged", "Contents that are damaged now", None, damaged)?;
     let quarantined = "Contents that were not as uploaded, and were set aside";
     out.counter("package_quarantined", quarantined, None, stats.contents_quarantined)
 }

@@ -118,12 +118,15 @@ impl Copy {
     async fn take_database(&self) -> Result<(), StoreError> {
         let path = self.path.join("packages.db");
         let text = path.to_str().ok_or(StoreError::Misused("the path of a backup is no text"))?;
+        database::create(&path).map_err(|error| self.io("cannot create", &path, error))?;
         let connected = database::reader(self.hold.blobs().dir()).await;
         let mut source = connected.map_err(database::failed(COPYING))?;
         let copied = sqlx::query("VACUUM INTO ?").bind(text).execute(&mut source).await;
         close(source).await;
         match copied.map_err(database::failed(COPYING)) {
-            Err(StoreError::Full { .. }) => Err(StoreError::Full { dir: self.path.clone() }),
+            Err(StoreError::Full { .. }) => {
+                Err(StoreError::Full { dir: self.path.clone(), low: None })
+            }
             copied => copied.map(drop),
         }
     }
@@ -199,7 +202,7 @@ impl Copy {
     fn io(&self, doing: &'static str, path: &Path, error: io::Error) -> StoreError {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                StoreError::Full { dir: self.path.clone() }
+                StoreError::Full { dir: self.path.clone(), low: None }
             }
             _ => StoreError::io(doing, path)(error),
         }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::space;
-use crate::StoreError;
+use super::{owner, space};
 use crate::fs::{Fs, FsFile};
+use crate::{LowSpace, StoreError};
 
 /// Contents in files named by their BLAKE3. Methods wait for the disk.
 pub(super) struct Blobs {
@@ -17,6 +17,14 @@ pub(super) struct Blobs {
     /// Temporary files so far; each has a number of its own.
     temporaries: AtomicU64,
     held: Mutex<Held>,
+}
+
+/// The contents that there are.
+pub(super) struct Found {
+    /// Their sizes, by their names. Bytes.
+    pub(super) files: BTreeMap<[u8; 32], u64>,
+    /// Where nobody could look: the first bytes of the names.
+    pub(super) unreadable: BTreeSet<u8>,
 }
 
 /// What is not removed yet.
@@ -65,7 +73,10 @@ impl Blobs {
     /// Refuses to let less space free than `bytes`.
     pub(super) fn check_space(&self, bytes: u64) -> Result<(), StoreError> {
         match space::of(&self.dir) {
-            Some(space) if space.free < bytes => Err(StoreError::Full { dir: self.dir.clone() }),
+            Some(space) if space.free < bytes => {
+                let low = LowSpace { free: space.free, least: bytes };
+                Err(StoreError::Full { dir: self.dir.clone(), low: Some(low) })
+            }
             _ => Ok(()),
         }
     }
@@ -74,7 +85,7 @@ impl Blobs {
     pub(super) fn failed(&self, doing: &'static str, path: &Path, error: io::Error) -> StoreError {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                StoreError::Full { dir: self.dir.clone() }
+                StoreError::Full { dir: self.dir.clone(), low: None }
             }
             _ => StoreError::io(doing, path)(error),
         }
@@ -121,25 +132,31 @@ impl Blobs {
         self.fs.sync_dir(&dir).map_err(|error| self.failed("cannot sync", &dir, error))
     }
 
-    /// Size of a content; `None` when there is no such file.
+    /// Size of a content; `None` when there is no such file, or nobody may look.
     pub(super) fn size(&self, checksum: &blake3::Hash) -> Result<Option<u64>, StoreError> {
         let dir = self.fan_out(checksum);
         let name = checksum.to_hex();
         let entries = match self.fs.list(&dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if is_missing(&error) => return Ok(None),
             listed => listed.map_err(StoreError::io("cannot list", &dir))?,
         };
         Ok(entries.iter().find(|entry| entry.name == name.as_str()).map(|entry| entry.len))
     }
 
-    /// All contents and their sizes, by their names. Other files are none.
-    pub(super) fn all(&self) -> Result<BTreeMap<[u8; 32], u64>, StoreError> {
-        let mut found = BTreeMap::new();
+    /// All contents. Other files are none. A folder that cannot be read is no reason to give up
+    /// the others.
+    pub(super) fn all(&self) -> Found {
+        let mut found = Found { files: BTreeMap::new(), unreadable: BTreeSet::new() };
         for first in 0..=u8::MAX {
             let dir = self.dir.join("blobs").join(format!("{first:02x}"));
             let entries = match self.fs.list(&dir) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                listed => listed.map_err(StoreError::io("cannot list", &dir))?,
+                Err(error) => {
+                    tell_unreadable(&dir, &error);
+                    found.unreadable.insert(first);
+                    continue;
+                }
+                Ok(entries) => entries,
             };
             for entry in entries {
                 let checksum = entry.name.to_str().and_then(|name| {
@@ -149,11 +166,11 @@ impl Blobs {
                 if let Some(checksum) =
                     checksum.filter(|sum| sum.as_bytes().first() == Some(&first))
                 {
-                    found.insert(*checksum.as_bytes(), entry.len);
+                    found.files.insert(*checksum.as_bytes(), entry.len);
                 }
             }
         }
-        Ok(found)
+        found
     }
 
     /// Opens a content to check it.
@@ -192,9 +209,16 @@ impl Blobs {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves a content to the damaged ones; it is no error when there is none.
+    /// Moves a content to the damaged ones; it is no error when there is none. One that may not be
+    /// read stays where it is: it may be good, which is seen at the next start.
     pub(super) fn set_aside(&self, checksum: &blake3::Hash) -> Result<(), StoreError> {
         let from = self.path(checksum);
+        if let Err(error) = self.fs.open(&from)
+            && error.kind() == io::ErrorKind::PermissionDenied
+        {
+            tell_unreadable(&from, &error);
+            return Ok(());
+        }
         let dir = self.dir.join("damaged");
         for number in 0_u32.. {
             let name = match number {
@@ -213,11 +237,14 @@ impl Blobs {
     }
 
     /// Removes what uploads left, and says how many files that were.
-    pub(super) fn sweep(&self) -> Result<u64, StoreError> {
+    pub(super) fn sweep(&self) -> u64 {
         let dir = self.dir.join("tmp");
-        let entries = self.fs.list(&dir).map_err(StoreError::io("cannot list", &dir))?;
+        let entries = self.fs.list(&dir).unwrap_or_else(|error| {
+            tell_unreadable(&dir, &error);
+            Vec::new()
+        });
         entries.iter().for_each(|entry| self.remove_file(&dir.join(&entry.name)));
-        Ok(entries.len() as u64)
+        entries.len() as u64
     }
 
     fn remove_file(&self, path: &Path) {
@@ -227,6 +254,23 @@ impl Blobs {
             }
             _ => {}
         }
+    }
+}
+
+/// Whether nothing is known of a content.
+pub(super) fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+}
+
+/// Says what to do about something that another user has made.
+pub(super) fn tell_unreadable(path: &Path, error: &io::Error) {
+    let path = path.display();
+    match owner::user().filter(|_| error.kind() == io::ErrorKind::PermissionDenied) {
+        Some(user) => tracing::error!(
+            "{path} cannot be read ({error}), its packages count as damaged until then: run \
+             `chown -R {user} '{path}'` and restart"
+        ),
+        None => tracing::error!(%path, %error, "packages cannot be read, and count as damaged"),
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::task::{self, JoinHandle, coop};
 
 use super::detached::{blocking, ended};
 use super::rows::ContentRow;
-use super::{Inner, search};
+use super::{Inner, blobs, search};
 use crate::StoreError;
 use crate::packages::{ContentHash, DataPackage, Viewer};
 
@@ -220,7 +220,7 @@ pub(super) async fn open(
         let opened = blocking(move || {
             let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
             match opened {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) if blobs::is_missing(&error) => Ok(None),
                 opened => opened.map(Some).map_err(StoreError::io("cannot open", &path)),
             }
         })

@@ -1,7 +1,9 @@
 //! Opening, checking and setting aside the database.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io;
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -111,7 +113,9 @@ pub(super) async fn end<T>(
 /// What to do with an error of the database. A full disk is told apart.
 pub(super) fn failed(doing: &'static str) -> impl FnOnce(Error) -> StoreError {
     move |error| match primary_code(&error) {
-        Some(code::FULL) => StoreError::Full { dir: PathBuf::from("the database of packages") },
+        Some(code::FULL) => {
+            StoreError::Full { dir: PathBuf::from("the database of packages"), low: None }
+        }
         _ => StoreError::Database { doing, source: Box::new(error) },
     }
 }
@@ -190,8 +194,13 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .row_buffer_size(ROW_BUFFER)
 }
 
-/// Opens the database, checks it and brings it to this version; says whether it was empty.
+/// Opens the database, checks it and brings it to this version; says whether it is still to be made
+/// of the contents.
 async fn connect(path: &Path) -> Result<(SqliteConnection, bool), Refused> {
+    let owned = path.to_owned();
+    let created =
+        blocking(move || create(&owned).map_err(StoreError::io("cannot open", &owned))).await;
+    created.map_err(Refused::Failed)?;
     let mut connection = SqliteConnection::connect_with(&options(path)).await?;
     match prepare(&mut connection).await {
         Ok(is_new) => Ok((connection, is_new)),
@@ -212,8 +221,30 @@ async fn prepare(connection: &mut SqliteConnection) -> Result<bool, Refused> {
     let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
         .fetch_one(&mut *connection)
         .await?;
+    if tables == 0 {
+        // Before all else, so that a start which ends early is made up for by the next.
+        sqlx::query("PRAGMA user_version = 1").execute(&mut *connection).await?;
+    }
+    let is_partial: bool =
+        sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
     sqlx::migrate!("./migrations").run(&mut *connection).await?;
-    Ok(tables == 0)
+    Ok(is_partial)
+}
+
+/// Notes that a new database has all contents there were.
+pub(super) async fn mark_whole(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let marked = sqlx::query("PRAGMA user_version = 0").execute(connection).await;
+    marked.map(drop).map_err(failed("write the database"))
+}
+
+/// Creates an empty file for a database that only its owner may read, unless it is there. SQLite
+/// gives what it puts beside it the same rights.
+pub(super) fn create(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    options.mode(0o600);
+    options.open(path).map(drop)
 }
 
 fn primary_code(error: &Error) -> Option<i32> {

@@ -38,7 +38,7 @@ async fn look(inner: Weak<Inner>) {
         let looked = inner.look().await;
         drop(inner);
         if let Err(error) = looked {
-            tracing::warn!(%error, "cannot look at the disk of the packages");
+            tracing::warn!(%error, "cannot look at the packages");
         }
         tokio::time::sleep(LOOK).await;
     }

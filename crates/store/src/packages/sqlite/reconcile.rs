@@ -1,5 +1,6 @@
 //! What is done at the start.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,10 +8,10 @@ use std::time::UNIX_EPOCH;
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::blobs::Blobs;
+use super::blobs::{Blobs, Found};
 use super::detached::blocking;
 use super::rows::{self, ContentRow};
-use super::{database, scrub};
+use super::{blobs, database, scrub};
 use crate::StoreError;
 use crate::packages::{ContentHash, DataPackage, PackagesConfig, Upload};
 
@@ -26,7 +27,8 @@ const BATCH: i64 = 1024;
 pub struct PackagesReport {
     /// Files of unfinished uploads that were removed.
     pub swept: u64,
-    /// Contents that are missing or have another size, and cannot be read from now on.
+    /// Contents that are missing, have another size or may not be read, and are not given from now
+    /// on.
     pub damaged: Vec<ContentHash>,
     /// Damaged contents that are good again, because somebody put them back.
     pub repaired: Vec<ContentHash>,
@@ -37,7 +39,8 @@ pub struct PackagesReport {
     pub orphans_kept: u64,
     /// The damaged database under its new name, and what was wrong with it.
     pub database_set_aside: Option<(PathBuf, String)>,
-    /// There was no database, or none that could be used.
+    /// There was no database, or none that could be used, or one that could not be made of all
+    /// contents yet.
     pub is_database_new: bool,
     /// Contents that a new database was made of. Their names and their audiences are lost.
     pub rebuilt: u64,
@@ -57,7 +60,7 @@ impl PackagesReport {
             );
         }
         for hash in &self.damaged {
-            tracing::error!(%hash, "the content of a package is missing or has another size");
+            tracing::error!(%hash, "the content of a package is missing, has another size or may not be read");
         }
         if self.swept > 0 || self.orphans_removed > 0 || !self.repaired.is_empty() {
             tracing::info!(
@@ -78,12 +81,13 @@ pub(super) async fn reconcile(
     report: &mut PackagesReport,
 ) -> Result<(), StoreError> {
     let owned = Arc::clone(blobs);
-    let (swept, mut files) = blocking(move || Ok((owned.sweep()?, owned.all()?))).await?;
+    let (swept, Found { mut files, unreadable }) =
+        blocking(move || Ok((owned.sweep(), owned.all()))).await?;
     report.swept = swept;
-    if report.is_database_new && !files.is_empty() {
-        for (name, size) in files {
-            rebuild(connection, blobs, config, report, blake3::Hash::from_bytes(name), size)
-                .await?;
+    if report.is_database_new {
+        let is_whole = rebuild_all(connection, blobs, config, report, files).await?;
+        if is_whole && unreadable.is_empty() {
+            database::mark_whole(connection).await?;
         }
         return Ok(());
     }
@@ -96,7 +100,10 @@ pub(super) async fn reconcile(
         after = last.id;
         for content in contents {
             let size = files.remove(content.checksum.as_bytes());
-            any_damaged |= !compare(connection, blobs, config, report, content, size).await?;
+            let first = content.checksum.as_bytes().first();
+            let may_look = first.is_none_or(|first| !unreadable.contains(first));
+            any_damaged |=
+                !compare(connection, blobs, config, report, content, size, may_look).await?;
         }
     }
     // A row that lost its content may be the one that this content lost.
@@ -120,6 +127,34 @@ pub(super) async fn reconcile(
     Ok(())
 }
 
+/// Makes entries of all contents that have none; says whether all could be read.
+async fn rebuild_all(
+    connection: &mut SqliteConnection,
+    blobs: &Arc<Blobs>,
+    config: &PackagesConfig,
+    report: &mut PackagesReport,
+    mut files: BTreeMap<[u8; 32], u64>,
+) -> Result<bool, StoreError> {
+    // An earlier start may have come to some of them.
+    let mut after = 0;
+    loop {
+        let contents = rows::contents_after(connection, after, BATCH).await?;
+        let Some(last) = contents.last() else {
+            break;
+        };
+        after = last.id;
+        for content in contents {
+            files.remove(content.checksum.as_bytes());
+        }
+    }
+    let mut is_whole = true;
+    for (name, size) in files {
+        let checksum = blake3::Hash::from_bytes(name);
+        is_whole &= rebuild(connection, blobs, config, report, checksum, size).await?;
+    }
+    Ok(is_whole)
+}
+
 /// Makes one row say what there is; says whether its content is good.
 async fn compare(
     connection: &mut SqliteConnection,
@@ -128,6 +163,7 @@ async fn compare(
     report: &mut PackagesReport,
     content: ContentRow,
     size: Option<u64>,
+    may_look: bool,
 ) -> Result<bool, StoreError> {
     let checksum = content.checksum;
     let is_whole = size == Some(content.size);
@@ -145,12 +181,14 @@ async fn compare(
     if rows::mark_damaged(connection, content.id).await? {
         report.damaged.extend(hash);
     }
-    let owned = Arc::clone(blobs);
-    blocking(move || owned.set_aside(&checksum)).await?;
+    if may_look {
+        let owned = Arc::clone(blobs);
+        blocking(move || owned.set_aside(&checksum)).await?;
+    }
     Ok(false)
 }
 
-/// Makes an entry of what a content tells.
+/// Makes an entry of what a content tells; says whether it could be read.
 async fn rebuild(
     connection: &mut SqliteConnection,
     blobs: &Arc<Blobs>,
@@ -158,19 +196,28 @@ async fn rebuild(
     report: &mut PackagesReport,
     checksum: blake3::Hash,
     size: u64,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let owned = Arc::clone(blobs);
     let now_ms = config.clock.now_ms();
     let examined = blocking(move || {
-        let Some(examined) = scrub::examine(&owned, &checksum)? else {
-            owned.set_aside(&checksum)?;
-            return Ok(None);
+        let examined = match scrub::examine(&owned, &checksum) {
+            Err(StoreError::Io { path, source, .. }) => {
+                blobs::tell_unreadable(&path, &source);
+                return Ok(None);
+            }
+            examined => examined?,
         };
+        if examined.is_none() {
+            owned.set_aside(&checksum)?;
+        }
         Ok(Some((examined, modified_ms(&owned, &checksum).unwrap_or(now_ms))))
     })
     .await?;
-    let Some((examined, modified_ms)) = examined.filter(|_| size > 0) else {
-        return Ok(());
+    let Some((examined, modified_ms)) = examined else {
+        return Ok(false);
+    };
+    let Some(examined) = examined.filter(|_| size > 0) else {
+        return Ok(true);
     };
     let mut upload = Upload::new("", config.rebuilt_audience.clone());
     if examined.is_zip {
@@ -186,7 +233,7 @@ async fn rebuild(
     };
     database::end(connection, stored).await?;
     report.rebuilt += 1;
-    Ok(())
+    Ok(true)
 }
 
 /// When a content was written. Milliseconds since the Unix epoch.

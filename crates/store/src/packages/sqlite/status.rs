@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::space::Space;
-use crate::StoreError;
 use crate::packages::{Clock, PackageUsage};
+use crate::{LowSpace, StoreError};
 
 /// Space that the database needs, whatever uploads leave free. Bytes.
 const DATABASE_BYTES: u64 = 1 << 20;
@@ -37,7 +37,9 @@ pub struct PackageStats {
     pub contents_scrubbed: u64,
     /// What was re-read by scrubs. Bytes.
     pub bytes_scrubbed: u64,
-    /// Contents that were not as they had been uploaded, and were set aside.
+    /// Contents that are damaged, as was known at the last look: their packages are not listed.
+    pub contents_damaged: u64,
+    /// Contents that were not as they had been uploaded and were set aside, at the start or later.
     pub contents_quarantined: u64,
 }
 
@@ -104,7 +106,8 @@ impl UploadFailures {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PackageHealth {
-    /// Some of it is refused: uploads when the disk is full, all changes when the database failed.
+    /// Some of it is refused: uploads when the disk is full, all changes when the database failed,
+    /// packages that are damaged.
     Degraded {
         /// For how long this is known.
         lasting: Duration,
@@ -134,8 +137,10 @@ struct State {
     usage: Option<(u64, PackageUsage)>,
     /// Since when the disk is asked how much space it has.
     asked_ms: Option<i64>,
-    /// Since when there is less space than is to stay free, and how much there was last.
-    full: Option<(i64, u64)>,
+    /// Since when there is less space than is to stay free, and what there is to say of it.
+    full: Option<(i64, String)>,
+    /// Since when there are damaged packages.
+    damaged_ms: Option<i64>,
 }
 
 impl Status {
@@ -154,7 +159,9 @@ impl Status {
     /// Notes that the database takes nothing any more.
     pub(super) fn break_off(&self, error: &StoreError) {
         let now_ms = self.clock.now_ms();
-        self.lock().broken.get_or_insert_with(|| (now_ms, chain(error)));
+        let mut state = self.lock();
+        state.usage = None;
+        state.broken.get_or_insert_with(|| (now_ms, chain(error)));
     }
 
     /// How much there is, if nothing has changed since that was counted; else the number of the last
@@ -207,13 +214,15 @@ impl Status {
     /// Notes how much space there is.
     pub(super) fn note_space(&self, space: Option<Space>, min_free_bytes: u64) {
         let least = min_free_bytes.max(DATABASE_BYTES);
+        let low = space.map(|space| LowSpace { free: space.free, least });
         let mut state = self.lock();
         state.asked_ms = None;
-        match (space.filter(|space| space.free < least), &mut state.full) {
-            (Some(space), Some((_, free))) => *free = space.free,
-            (Some(space), none) => {
-                tracing::error!(free = space.free, least, "the disk is full: uploads are refused");
-                *none = Some((self.clock.now_ms(), space.free));
+        match (low.filter(|low| low.free < low.least), &mut state.full) {
+            (Some(low), Some((_, why))) => *why = refused(low),
+            (Some(low), none) => {
+                let why = refused(low);
+                tracing::error!("{why}");
+                *none = Some((self.clock.now_ms(), why));
             }
             (None, full) => {
                 if full.take().is_some() {
@@ -223,15 +232,35 @@ impl Status {
         }
     }
 
+    /// Notes how many contents are damaged.
+    pub(super) fn note_damaged(&self, damaged: u64) {
+        let now_ms = self.clock.now_ms();
+        let mut state = self.lock();
+        state.stats.contents_damaged = damaged;
+        state.damaged_ms = match damaged {
+            0 => None,
+            _ => state.damaged_ms.or(Some(now_ms)),
+        };
+    }
+
     pub(super) fn health(&self) -> PackageHealth {
         let now_ms = self.clock.now_ms();
         let state = self.lock();
         let stuck = state.asked_ms.filter(|&since_ms| now_ms.saturating_sub(since_ms) >= SLOW_MS);
         let stuck = stuck.map(|since_ms| (since_ms, "the disk has not answered".to_owned()));
-        let full = state.full.as_ref().map(|&(since_ms, free)| {
-            (since_ms, format!("uploads are refused: the disk has {} MiB left", free >> 20))
+        let damaged = state.damaged_ms.map(|since_ms| {
+            let (is, them) = match state.stats.contents_damaged {
+                1 => ("1 package is".to_owned(), "it"),
+                more => (format!("{more} packages are"), "them"),
+            };
+            let why = format!(
+                "{is} damaged: upload {them} again, or put the content back and restart; the log \
+                 has the hash"
+            );
+            (since_ms, why)
         });
-        let trouble = state.broken.clone().or(stuck).or_else(|| state.failing.clone()).or(full);
+        let trouble = state.broken.clone().or(stuck).or_else(|| state.failing.clone());
+        let trouble = trouble.or_else(|| state.full.clone()).or(damaged);
         trouble.map_or(PackageHealth::Good, |(since_ms, why)| {
             let lasting_ms = now_ms.saturating_sub(since_ms);
             let lasting = Duration::from_millis(u64::try_from(lasting_ms).unwrap_or_default());
@@ -278,6 +307,10 @@ impl Drop for Tally {
             });
         }
     }
+}
+
+fn refused(low: LowSpace) -> String {
+    format!("uploads are refused: {low}")
 }
 
 /// An error and its causes on one line.
