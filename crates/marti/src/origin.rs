@@ -32,10 +32,12 @@ pub(crate) fn may_change(
     if !is_own && !matches!(site, None | Some(b"none")) {
         return allowed.iter().any(|one| one == "*");
     }
+    // No image or link can ask for a WebSocket, and browsers say for which page they do.
+    let may_be_link = *method == Method::GET && !headers.contains_key(header::UPGRADE);
     match headers.get(REFERER) {
         Some(page) => page.to_str().is_ok_and(|page| is_page_of(page, base_url, allowed)),
         // Without a page it may be a link in a mail, or a page that hides itself.
-        None => is_own || *method != Method::GET || !is_of_browser(headers),
+        None => is_own || !may_be_link || !is_of_browser(headers),
     }
 }
 
