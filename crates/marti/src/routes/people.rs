@@ -20,6 +20,9 @@ use crate::service::Inner;
 use crate::sight::Sight;
 use crate::time;
 
+/// Size of the reports in which a device is looked for. Bytes. Those of clients have 1 to 3 KiB.
+const MAX_REPORT: usize = 8 << 10;
+
 pub(crate) use self::subscriptions::list as subscriptions;
 
 /// Those who have been here, present or not. ATAK takes the list only as a whole, so what is not
@@ -83,19 +86,23 @@ pub(crate) async fn contacts<P: PackageStore>(
         "role" => contact.role.clone(),
         _ => contact.callsign.clone(),
     });
-    let row = |contact: ContactInfo| -> Value {
-        let newest = relay.newest(&contact.uid, &viewer);
-        json!({
-            "filterGroups": [],
-            "notes": "",
-            "callsign": contact.callsign,
-            "team": contact.team,
-            "role": contact.role,
-            "takv": newest.map(|event| program(&event)).unwrap_or_default(),
-            "uid": contact.uid,
-        })
+    let relay = relay.clone();
+    let work = move || {
+        let row = |contact: ContactInfo| -> Value {
+            let newest = relay.newest(&contact.uid, &viewer);
+            json!({
+                "filterGroups": [],
+                "notes": "",
+                "callsign": contact.callsign,
+                "team": contact.team,
+                "role": contact.role,
+                "takv": newest.map(|event| Device::of(&event).takv()).unwrap_or_default(),
+                "uid": contact.uid,
+            })
+        };
+        Ok(answer::ok(&present.into_iter().map(row).collect::<Vec<_>>()))
     };
-    Ok(answer::ok(&present.into_iter().map(row).collect::<Vec<_>>()))
+    marti.shared.pipes.run(ask.caller.addr, work).await
 }
 
 /// A filter of what a connection is sent. There is none, and to say so is better than to send what
@@ -108,22 +115,36 @@ pub(crate) async fn filter<P: PackageStore>(
     Err(ApiError::NotImplemented("streams are not filtered; teams decide who gets what".to_owned()))
 }
 
-/// The program that a device says it runs, such as `ATAK-CIV:5.5.0`; empty if it says nothing.
-fn program(event: &[u8]) -> String {
-    let (platform, version) = platform_and_version(event);
-    match (platform.as_str(), version.as_str()) {
-        ("", _) => String::new(),
-        (_, "") => platform,
-        _ => format!("{platform}:{version}"),
-    }
+/// What a device says of itself.
+#[derive(Default)]
+struct Device {
+    platform: String,
+    version: String,
+    battery: Option<u64>,
 }
 
-/// The same in two parts.
-fn platform_and_version(event: &[u8]) -> (String, String) {
-    let event = Event::from_xml(event).ok();
-    let takv = event.as_ref().and_then(|event| event.detail().takv()).unwrap_or_default();
-    let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
-    (text(takv.platform), text(takv.version))
+impl Device {
+    /// Reads a report, unless it is so large that nobody should wait for that.
+    fn of(report: &[u8]) -> Self {
+        let read = |report| Event::from_xml(report).ok();
+        let Some(event) = Some(report).filter(|report| report.len() <= MAX_REPORT).and_then(read)
+        else {
+            return Self::default();
+        };
+        let takv = event.detail().takv().unwrap_or_default();
+        let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
+        let battery = event.detail().status().and_then(|status| status.battery);
+        Self { platform: text(takv.platform), version: text(takv.version), battery }
+    }
+
+    /// The program that it runs, such as `ATAK-CIV:5.5.0`; empty if it does not say.
+    fn takv(self) -> String {
+        match (self.platform.as_str(), self.version.as_str()) {
+            ("", _) => String::new(),
+            (_, "") => self.platform,
+            (platform, version) => format!("{platform}:{version}"),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -139,11 +160,13 @@ mod tests {
                 lon="2" hae="0" ce="9" le="9"/><detail>{takv}</detail></event>"#
             )
         };
-        let of = |takv: &str| program(event(takv).as_bytes());
+        let of = |takv: &str| Device::of(event(takv).as_bytes()).takv();
         assert_eq!(of(r#"<takv platform="ATAK-CIV" version="5.5.0"/>"#), "ATAK-CIV:5.5.0");
         assert_eq!(of(r#"<takv platform="iTAK"/>"#), "iTAK");
         assert_eq!(of(r#"<takv version="1"/>"#), "");
         assert_eq!(of(""), "");
-        assert_eq!(program(b"no event"), "");
+        assert_eq!(Device::of(b"no event").takv(), "");
+        let large = format!(r#"<takv platform="A"/>{}"#, "<x/>".repeat(MAX_REPORT / 4));
+        assert_eq!(of(&large), "");
     }
 }

@@ -3,12 +3,11 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use cot_core::Event;
 use relay::ClientInfo;
 use serde_json::{Value, json};
 use store::packages::PackageStore;
 
-use super::platform_and_version;
+use super::Device;
 use crate::Role;
 use crate::answer::{self, Answer};
 use crate::ask::Ask;
@@ -40,22 +39,22 @@ pub(crate) async fn list<P: PackageStore>(
         _ => client.callsign.clone(),
     });
     let now_ms = relay.now().unix_ms;
-    let rows: Vec<_> = page(&ask.query, clients)
-        .into_iter()
-        .map(|client| {
+    let rows = page(&ask.query, clients);
+    let (relay, node_id) = (relay.clone(), marti.config.node_id.clone());
+    let work = move || {
+        let row = |client: ClientInfo| {
             let newest = relay.newest(&client.uid, &viewer);
-            row(&client, newest.as_deref(), is_operator, now_ms)
-        })
-        .collect();
-    Ok(answer::ok(&Envelope::new("SubscriptionInfo", rows, &marti.config.node_id)))
+            let device = newest.map(|event| Device::of(&event)).unwrap_or_default();
+            row(&client, device, is_operator, now_ms)
+        };
+        let rows: Vec<_> = rows.into_iter().map(row).collect();
+        Ok(answer::ok(&Envelope::new("SubscriptionInfo", rows, &node_id)))
+    };
+    marti.shared.pipes.run(ask.caller.addr, work).await
 }
 
 /// A row, with every member that clients look for; what is not known is 0 or empty.
-fn row(client: &ClientInfo, newest: Option<&[u8]>, is_operator: bool, now_ms: i64) -> Value {
-    let (program, version) = newest.map(platform_and_version).unwrap_or_default();
-    let battery = newest
-        .and_then(|event| Event::from_xml(event).ok())
-        .and_then(|event| event.detail().status()?.battery);
+fn row(client: &ClientInfo, device: Device, is_operator: bool, now_ms: i64) -> Value {
     let (ip, port) = match client.addr.filter(|_| is_operator) {
         Some(addr) => (addr.ip().to_canonical().to_string(), addr.port()),
         None => (String::new(), 0),
@@ -67,8 +66,8 @@ fn row(client: &ClientInfo, newest: Option<&[u8]>, is_operator: bool, now_ms: i6
         "clientUid": client.uid,
         "lastReportMilliseconds": now_ms.saturating_sub_unsigned(since_ms),
         "lastReportDiffMilliseconds": since_ms,
-        "takClient": program,
-        "takVersion": version,
+        "takClient": device.platform,
+        "takVersion": device.version,
         "username": "",
         "groups": groups::both_ways([client.team.as_str()]),
         "role": client.role,
@@ -80,7 +79,7 @@ fn row(client: &ClientInfo, newest: Option<&[u8]>, is_operator: bool, now_ms: i6
         "protocol": client.transport,
         "xpath": "",
         "subscriptionUid": client.id.as_u64().to_string(),
-        "battery": battery.map(|percent| percent.to_string()).unwrap_or_default(),
+        "battery": device.battery.map(|percent| percent.to_string()).unwrap_or_default(),
         "incognito": false,
         "handlerType": "",
     });
