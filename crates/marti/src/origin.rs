@@ -186,9 +186,11 @@ mod tests {
 
     #[test]
     fn t23_a_page_cannot_give_the_server_a_name() {
-        let mut config = MartiConfig::default();
-        config.public_url = Some("http://tak.example.org:8080".to_owned());
-        config.allowed_origins = vec!["https://Tools.example".to_owned()];
+        let config = MartiConfig {
+            public_url: Some("http://tak.example.org:8080".to_owned()),
+            allowed_origins: vec!["https://Tools.example".to_owned()],
+            ..MartiConfig::default()
+        };
         let near = ["10.1.2.3", "10.1.2.3:8080", "[::1]:80", "localhost:1", "pi:8080", "Pi.LOCAL"];
         let listed = ["tak.example.org", "TAK.example.org:1", "tools.example:8080"];
         let far = ["evil.example:8080", "10.1.2.3.evil.example", "local.evil", "tak.example.org.a"];
