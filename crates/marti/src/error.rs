@@ -131,7 +131,9 @@ impl From<StoreError> for ApiError {
             StoreError::Degraded => {
                 Self::Unavailable("the store takes nothing until the server is restarted".into())
             }
-            StoreError::Full { .. } => Self::Full("the server has too little space on its disk".to_owned()),
+            StoreError::Full { .. } => {
+                Self::Full("the server has too little space on its disk".to_owned())
+            }
             StoreError::HashMismatch { .. } => Self::Unprocessable(text),
             StoreError::Interrupted { source } if source.kind() == std::io::ErrorKind::TimedOut => {
                 Self::Timeout("the body did not come in time".to_owned())
