@@ -45,7 +45,7 @@ pub(crate) async fn list<P: PackageStore>(
         let row = |client: ClientInfo| {
             let newest = relay.newest(&client.uid, &viewer);
             let device = newest.map(|event| Device::of(&event)).unwrap_or_default();
-            row(&client, device, is_operator, now_ms)
+            row(&client, &device, is_operator, now_ms)
         };
         let rows: Vec<_> = rows.into_iter().map(row).collect();
         Ok(answer::ok(&Envelope::new("SubscriptionInfo", rows, &node_id)))
@@ -54,7 +54,7 @@ pub(crate) async fn list<P: PackageStore>(
 }
 
 /// A row, with every member that clients look for; what is not known is 0 or empty.
-fn row(client: &ClientInfo, device: Device, is_operator: bool, now_ms: i64) -> Value {
+fn row(client: &ClientInfo, device: &Device, is_operator: bool, now_ms: i64) -> Value {
     let (ip, port) = match client.addr.filter(|_| is_operator) {
         Some(addr) => (addr.ip().to_canonical().to_string(), addr.port()),
         None => (String::new(), 0),
