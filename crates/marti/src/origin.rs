@@ -14,6 +14,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use crate::MartiConfig;
 use crate::answer::{self, Answer};
 
+const SEC_FETCH_MODE: &str = "sec-fetch-mode";
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 /// Whether a request may change something: it was made by no web page, by one of this server, or
@@ -67,10 +68,11 @@ fn is_local(host: &str) -> bool {
     address.parse::<IpAddr>().is_ok() || !name.contains('.') || name.ends_with(".local")
 }
 
-/// What browsers alone send.
+/// What browsers alone send. `Sec-Fetch-Mode` is none of that: Node.js sends it, and so CloudTAK.
 fn has_mark_of_browser(headers: &HeaderMap) -> bool {
     let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
-    agent.starts_with(b"Mozilla/") || headers.keys().any(|name| name.as_str().starts_with("sec-"))
+    let is_mark = |name: &str| name.starts_with("sec-") && name != SEC_FETCH_MODE;
+    agent.starts_with(b"Mozilla/") || headers.keys().any(|name| is_mark(name.as_str()))
 }
 
 /// What browsers send, and few others.
@@ -167,7 +169,7 @@ mod tests {
         assert!(may(&[browser, ("sec-fetch-site", "same-origin")]));
         assert!(!may(&[browser]));
         assert!(!may(&[browser, ("sec-fetch-site", "none")]));
-        for mark in [("accept-language", "en"), ("cookie", "a=b"), ("sec-fetch-mode", "no-cors")] {
+        for mark in [("accept-language", "en"), ("cookie", "a=b"), ("sec-fetch-dest", "image")] {
             assert!(!may(&[mark]), "{mark:?}");
         }
         for page in [
@@ -210,7 +212,9 @@ mod tests {
                 assert!(!may(host), "{name}: {host}");
             }
         }
-        for headers in [HeaderMap::new(), with("user-agent", "curl/8")] {
+        for headers in
+            [HeaderMap::new(), with("user-agent", "curl/8"), with("sec-fetch-mode", "cors")]
+        {
             assert!(may_call_it_so(&headers, "http://evil.example", &config));
         }
     }
