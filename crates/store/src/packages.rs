@@ -42,7 +42,8 @@ pub use sqlite::{
     ScrubReport, SqlitePackages, UploadFailures, check_owner,
 };
 pub use upload::{
-    MAX_GROUPS, MAX_KEYWORD_BYTES, MAX_KEYWORDS, MAX_TEXT_BYTES, PackageChange, Upload,
+    MAX_GROUPS, MAX_KEYWORD_BYTES, MAX_KEYWORDS, MAX_METADATA_BYTES, MAX_TEXT_BYTES, PackageChange,
+    Upload,
 };
 pub use visibility::{Audience, Owner, Viewer};
 

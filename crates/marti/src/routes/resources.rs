@@ -3,10 +3,12 @@
 mod filter;
 mod row;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use http::StatusCode;
 use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
 use store::packages::{
     ContentHash, DataPackage, PackageChange, PackageFilter, PackageStore, Viewer,
 };
@@ -23,6 +25,12 @@ use crate::sight::Sight;
 pub(super) use self::row::Row;
 use self::row::{FileRow, Resource};
 
+/// Most bytes of the rows of an answer.
+const MAX_ROW_BYTES: usize = 2 << 20;
+
+/// Entries that are read at a time.
+const PAGE: u32 = 100;
+
 /// Bytes of a megabyte, as clients are told the limit.
 const MEGABYTE: u64 = 1 << 20;
 
@@ -31,8 +39,8 @@ pub(crate) async fn search<P: PackageStore>(
     marti: Arc<Inner<P>>,
     ask: Ask,
 ) -> Result<Answer, ApiError> {
-    let found = marti.packages.list(&filter::search(&ask.query, viewer(&marti, &ask))?).await?;
-    let rows: Vec<_> = found.iter().map(Row::of).collect();
+    let filter = filter::search(&ask.query, viewer(&marti, &ask))?;
+    let rows = rows(&*marti.packages, filter, |package| to_raw_value(&Row::of(package))).await?;
     Ok(answer::ok(&json!({ "resultCount": rows.len(), "results": rows })))
 }
 
@@ -50,8 +58,11 @@ pub(crate) async fn api_search<P: PackageStore>(
     marti: Arc<Inner<P>>,
     ask: Ask,
 ) -> Result<Answer, ApiError> {
-    let found = marti.packages.list(&filter::search(&ask.query, viewer(&marti, &ask))?).await?;
-    Ok(resources(&marti, &ask, &found))
+    let filter = filter::search(&ask.query, viewer(&marti, &ask))?;
+    let is_operator = ask.caller.role == Role::Operator;
+    let row = |package: &DataPackage| to_raw_value(&Resource::of(package, is_operator));
+    let rows = rows(&*marti.packages, filter, row).await?;
+    Ok(answer::ok(&Envelope::new("Resource", rows, &marti.config.node_id)))
 }
 
 /// What is known of one content, as a list of the one that the caller sees.
@@ -61,7 +72,8 @@ pub(crate) async fn by_hash<P: PackageStore>(
 ) -> Result<Answer, ApiError> {
     let hash = packages::hash_of(ask.param("hash"))?;
     let found = find(&marti, viewer(&marti, &ask), hash).await?;
-    Ok(resources(&marti, &ask, std::slice::from_ref(&found)))
+    let rows = [Resource::of(&found, ask.caller.role == Role::Operator)];
+    Ok(answer::ok(&Envelope::new("Resource", rows, &marti.config.node_id)))
 }
 
 /// All files, by the page.
@@ -69,9 +81,10 @@ pub(crate) async fn files<P: PackageStore>(
     marti: Arc<Inner<P>>,
     ask: Ask,
 ) -> Result<Answer, ApiError> {
-    let found = marti.packages.list(&filter::files(&ask.query, viewer(&marti, &ask))?).await?;
+    let filter = filter::files(&ask.query, viewer(&marti, &ask))?;
     let sight = Sight::of(&ask, &marti.relay);
-    let rows: Vec<_> = found.iter().map(|package| FileRow::of(package, &sight)).collect();
+    let row = |package: &DataPackage| to_raw_value(&FileRow::of(package, &sight));
+    let rows = rows(&*marti.packages, filter, row).await?;
     Ok(answer::ok(&Envelope::new("Files", rows, &marti.config.node_id)))
 }
 
@@ -129,10 +142,39 @@ pub(crate) async fn files_config<P: PackageStore>(
     Ok(answer::ok(&json!({ "uploadSizeLimit": marti.config.max_upload_bytes / MEGABYTE })))
 }
 
-fn resources<P: PackageStore>(marti: &Inner<P>, ask: &Ask, found: &[DataPackage]) -> Answer {
-    let is_operator = ask.caller.role == Role::Operator;
-    let rows: Vec<_> = found.iter().map(|package| Resource::of(package, is_operator)).collect();
-    answer::ok(&Envelope::new("Resource", rows, &marti.config.node_id))
+/// The rows of what is found, as far as an answer may have them. Of the entries themselves there is
+/// never more than a page in memory.
+async fn rows<P: PackageStore>(
+    packages: &P,
+    mut filter: PackageFilter,
+    row: impl Fn(&DataPackage) -> serde_json::Result<Box<RawValue>>,
+) -> Result<Vec<Box<RawValue>>, ApiError> {
+    let mut left = filter.limit;
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    // What is uploaded meanwhile moves the rest to later pages.
+    let mut seen = HashSet::new();
+    while left > 0 {
+        filter.limit = left.min(PAGE);
+        let found = packages.list(&filter).await?;
+        let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
+        for package in found {
+            if !seen.insert(package.key) {
+                continue;
+            }
+            let row = row(&package).map_err(|error| ApiError::Internal(error.to_string()))?;
+            bytes += row.get().len();
+            if bytes > MAX_ROW_BYTES && !rows.is_empty() {
+                return Ok(rows);
+            }
+            rows.push(row);
+        }
+        if count < filter.limit {
+            break;
+        }
+        filter.offset = filter.offset.saturating_add(count);
+        left = left.saturating_sub(count);
+    }
+    Ok(rows)
 }
 
 /// The entry of a content that a viewer sees.

@@ -49,13 +49,19 @@ fn t08_connections_are_counted_by_address_and_in_all() {
 }
 
 #[test]
-fn t08_answers_that_wait_are_bounded_together() {
+fn t08_answers_are_bounded_alone_and_together() {
     let server = Server::open();
     let remarks = "r".repeat(3_500);
-    for at in 0..400 {
+    for at in 0..700 {
         let path = format!("/Marti/sync/upload?name={at}&remarks={remarks}");
         server.ask("POST", &path, "", format!("{at}").as_bytes()).expect(200);
     }
+    // A list is no longer than it may be, and the rest is on the next page.
+    let list = server.get("/Marti/sync/search").expect(200);
+    assert!(((2 << 20) - 8_000..(2 << 20) + 8_000).contains(&list.body.len()));
+    let count = |path: &str| server.get(path).json()["resultCount"].as_u64().unwrap();
+    let first = count("/Marti/sync/search");
+    assert_eq!(first + count(&format!("/Marti/sync/search?offset={first}")), 700);
     let ask = |addr: &str| {
         let mut marti = server.marti.clone();
         let request = Request::get("/Marti/sync/search").header("Host", "x");

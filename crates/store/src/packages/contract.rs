@@ -14,8 +14,8 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use self::support::{Cut, all, join};
 use super::{
     Audience, Circle, Clock, ContentHash, DataPackage, MAX_GROUPS, MAX_KEYWORD_BYTES, MAX_KEYWORDS,
-    MAX_TEXT_BYTES, MemoryPackages, Owner, PackageChange, PackageFilter, PackageStore,
-    PackageUsage, PackagesConfig, Upload, Viewer,
+    MAX_METADATA_BYTES, MAX_TEXT_BYTES, MemoryPackages, Owner, PackageChange, PackageFilter,
+    PackageStore, PackageUsage, PackagesConfig, Upload, Viewer,
 };
 use crate::{Quota, StoreError};
 
@@ -208,6 +208,11 @@ async fn what_is_out_of_bounds_is_refused<S: PackageStore>(store: &S) {
         upload(&long),
         Upload { remarks: Some(long.clone()), ..upload("a") },
         Upload { uid: Some(long.clone()), ..upload("a") },
+        {
+            let third = Some("n".repeat(MAX_METADATA_BYTES / 3));
+            let (remarks, contacts) = (third.clone(), third.clone());
+            Upload { uid: third, remarks, contacts, ..upload("a") }
+        },
         keywords(many),
         keywords(vec!["k".repeat(MAX_KEYWORD_BYTES + 1)]),
         keywords(vec!["two\nlines".to_owned()]),

@@ -6,6 +6,9 @@ use crate::StoreError;
 /// Longest name, or other text of an entry. Bytes.
 pub const MAX_TEXT_BYTES: usize = 4096;
 
+/// Longest texts and keywords of an upload, or of a change, together. Bytes.
+pub const MAX_METADATA_BYTES: usize = 8 << 10;
+
 /// Most keywords of an entry.
 pub const MAX_KEYWORDS: usize = 64;
 
@@ -104,8 +107,11 @@ impl Upload {
             ("missionname", &self.mission),
             ("contacts", &self.contacts),
         ];
-        texts.into_iter().try_for_each(|(key, text)| check_text(key, text.as_ref()))?;
+        texts.iter().try_for_each(|(key, text)| check_text(key, text.as_ref()))?;
         check_keywords(&self.keywords)?;
+        let optional = texts.into_iter().filter_map(|(_, text)| text.as_ref());
+        let required = [&self.name, &self.mime_type, &self.tool];
+        check_whole(optional.chain(required).chain(&self.keywords))?;
         match &self.audience {
             Audience::Groups(groups) if groups.len() > MAX_GROUPS => {
                 Err(unfit("groups", "are too many"))
@@ -155,13 +161,24 @@ impl PackageChange {
         check_text("tool", self.tool.as_ref())?;
         check_text("submitter", self.submitter.iter().flatten().next())?;
         check_text("remarks", self.remarks.iter().flatten().next())?;
-        check_keywords(self.keywords.as_deref().unwrap_or_default())
+        check_keywords(self.keywords.as_deref().unwrap_or_default())?;
+        let texts = [&self.name, &self.filename, &self.mime_type, &self.tool];
+        let clearable = [&self.submitter, &self.remarks].into_iter().flatten().flatten();
+        let keywords = self.keywords.iter().flatten();
+        check_whole(texts.into_iter().flatten().chain(clearable).chain(keywords))
     }
 }
 
 fn check_text(key: &str, text: Option<&String>) -> Result<(), StoreError> {
     if text.is_some_and(|text| text.len() > MAX_TEXT_BYTES) {
         return Err(unfit(key, "is too long"));
+    }
+    Ok(())
+}
+
+fn check_whole<'a>(texts: impl Iterator<Item = &'a String>) -> Result<(), StoreError> {
+    if texts.map(String::len).sum::<usize>() > MAX_METADATA_BYTES {
+        return Err(unfit("metadata", "is too long in all"));
     }
     Ok(())
 }
