@@ -10,6 +10,7 @@ mod support;
 use std::env;
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
