@@ -1,5 +1,9 @@
+use std::time::Duration;
+
+use store::StoreError;
 use store::packages::{Owner, PackageStore, SqlitePackages};
 use store::testing::{Crash, Fault, SimFs};
+use tokio::time::sleep;
 
 use crate::support::{ALL, bytes, config, sha256, upload};
 
@@ -100,7 +104,16 @@ async fn a_large_upload_is_synced_on_the_way_and_a_fault_then_keeps_nothing() {
             store.close().await;
             drop(store);
             fs.crash(Crash::Lost);
-            let store = open().await.unwrap();
+            // What wrote on the way may hold the lock for a moment longer.
+            let mut opened = open().await;
+            for _ in 0..1_000 {
+                if !matches!(opened, Err(StoreError::Locked { .. })) {
+                    break;
+                }
+                sleep(Duration::from_millis(5)).await;
+                opened = open().await;
+            }
+            let store = opened.unwrap();
             let found = store.find(hash, &ALL).await.unwrap();
             assert_eq!(found.is_some(), stored.is_ok(), "{operation}, {fault:?}: {stored:?}");
             *(if stored.is_ok() { &mut kept } else { &mut refused }) += 1;
