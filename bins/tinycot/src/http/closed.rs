@@ -1,6 +1,7 @@
 //! What HTTP clients are told while the store of packages cannot be opened.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -11,7 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 /// Connections at a time; more wait to be accepted.
@@ -24,13 +25,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The answer, in the form of the API's errors.
 const BODY: &str = r#"{"status":"SERVICE_UNAVAILABLE","message":"the store of data packages cannot be opened; the log says why"}"#;
 
-/// Answers 503 to everything, until it is dropped.
+/// Answers 503 to everything, until it is dropped; who was accepted is answered all the same.
 pub(super) async fn refuse(listener: &TcpListener) {
-    let mut connections = JoinSet::new();
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        if connections.len() >= MAX_CONNECTIONS {
-            connections.join_next().await;
-        }
+        let Ok(place) = places.clone().acquire_owned().await else { return };
         let Ok((socket, _)) = listener.accept().await else {
             sleep(PAUSE).await;
             continue;
@@ -39,8 +38,10 @@ pub(super) async fn refuse(listener: &TcpListener) {
         http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).keep_alive(false);
         let conn = http.serve_connection(TokioIo::new(socket), service_fn(answer));
         // However it ends, nobody else is concerned.
-        connections.spawn(async move { drop(timeout(PATIENCE, conn).await) });
-        while connections.try_join_next().is_some() {}
+        tokio::spawn(async move {
+            drop(timeout(PATIENCE, conn).await);
+            drop(place);
+        });
     }
 }
 
