@@ -64,7 +64,7 @@ async fn crash(fault: Option<(u64, Fault)>, crash: Crash) -> u64 {
 fn everything() -> store::packages::ScrubBudget {
     let mut budget = store::packages::ScrubBudget::default();
     budget.bytes_per_second = 0;
-    budget.min_age = std::time::Duration::ZERO;
+    budget.min_age = Duration::ZERO;
     budget
 }
 
