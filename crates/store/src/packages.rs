@@ -14,6 +14,7 @@
 
 mod clock;
 mod config;
+mod content;
 #[cfg(feature = "testing")]
 #[expect(clippy::indexing_slicing, reason = "a suite that is wrong must not go on")]
 pub(crate) mod contract;
@@ -27,10 +28,13 @@ mod sqlite;
 mod upload;
 mod visibility;
 
-use tokio::io::{AsyncRead, AsyncSeek};
+use std::ops::ControlFlow;
+
+use tokio::io::AsyncRead;
 
 pub use clock::Clock;
 pub use config::PackagesConfig;
+pub use content::ReadContent;
 pub use filter::{Bounds, Circle, PackageFilter, SortBy};
 pub use hash::{ContentHash, ParseHashError};
 #[cfg(feature = "testing")]
@@ -56,7 +60,7 @@ use crate::StoreError;
 /// expired.
 pub trait PackageStore: Send + Sync + 'static {
     /// The bytes of a package, from their start; to be sought and read.
-    type Content: AsyncRead + AsyncSeek + Send + Unpin + 'static;
+    type Content: ReadContent;
 
     /// Streams a package in. It is durable when this returns `Ok`, and nothing of it is visible
     /// before.
@@ -82,6 +86,20 @@ pub trait PackageStore: Send + Sync + 'static {
         content: impl AsyncRead + Send + Unpin,
     ) -> impl Future<Output = Result<DataPackage, StoreError>> + Send;
 
+    /// Gives the entries that match one after the other, in the order and the number that the filter
+    /// asks for, until the visitor breaks off. However many there are, only a few are in memory.
+    ///
+    /// The visitor should not take long: the storage is being read meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be read. Some may have been given before.
+    fn visit(
+        &self,
+        filter: &PackageFilter,
+        visitor: impl FnMut(DataPackage) -> ControlFlow<()> + Send,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// The entries that match, in the order and the number that the filter asks for.
     ///
     /// # Errors
@@ -90,7 +108,17 @@ pub trait PackageStore: Send + Sync + 'static {
     fn list(
         &self,
         filter: &PackageFilter,
-    ) -> impl Future<Output = Result<Vec<DataPackage>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<DataPackage>, StoreError>> + Send {
+        async {
+            let mut found = Vec::new();
+            let collect = |package| {
+                found.push(package);
+                ControlFlow::Continue(())
+            };
+            self.visit(filter, collect).await?;
+            Ok(found)
+        }
+    }
 
     /// How many entries match, whatever the offset and the limit of the filter.
     ///

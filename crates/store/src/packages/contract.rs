@@ -4,7 +4,9 @@ mod model;
 mod support;
 
 use std::collections::BTreeSet;
+use std::future::poll_fn;
 use std::io::SeekFrom;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -15,7 +17,7 @@ use self::support::{Cut, all, join};
 use super::{
     Audience, Circle, Clock, ContentHash, DataPackage, MAX_GROUPS, MAX_KEYWORD_BYTES, MAX_KEYWORDS,
     MAX_METADATA_BYTES, MAX_TEXT_BYTES, MemoryPackages, Owner, PackageChange, PackageFilter,
-    PackageStore, PackageUsage, PackagesConfig, Upload, Viewer,
+    PackageStore, PackageUsage, PackagesConfig, ReadContent, Upload, Viewer,
 };
 use crate::{Quota, StoreError};
 
@@ -168,7 +170,21 @@ async fn content_can_be_read_from_anywhere<S: PackageStore>(store: &S) {
         content.read_exact(&mut part).await.expect(READ);
         assert!(part == bytes[from..from + len], "{len} bytes from {from}");
     }
+    for (from, len) in [(0, 4_000_000), (1_234_567, 1_500_000), (3_999_990, 10), (5, 7)] {
+        content.seek(SeekFrom::Start(from as u64)).await.expect(READ);
+        let mut part = Vec::new();
+        while part.len() < len {
+            let wanted = (len - part.len()) as u64;
+            let piece = poll_fn(|cx| Pin::new(&mut content).poll_piece(cx, wanted));
+            let piece = piece.await.expect(READ);
+            assert!(!piece.is_empty() && piece.len() as u64 <= wanted, "{} bytes", piece.len());
+            part.extend(piece);
+        }
+        assert!(part == bytes[from..from + len], "{len} bytes in pieces from {from}");
+    }
     assert_eq!(content.seek(SeekFrom::End(0)).await.expect(READ), 4_000_000);
+    let piece = poll_fn(|cx| Pin::new(&mut content).poll_piece(cx, 10)).await.expect(READ);
+    assert!(piece.is_empty(), "no piece after the end");
     assert_eq!(content.read(&mut [0; 10]).await.expect(READ), 0, "nothing after the end");
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
@@ -10,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use super::upload::unfit;
 use super::{
     ContentHash, DataPackage, Owner, PackageChange, PackageFilter, PackageStore, PackageUsage,
-    PackagesConfig, SortBy, Upload, Viewer,
+    PackagesConfig, ReadContent, SortBy, Upload, Viewer,
 };
 use crate::{Quota, StoreError};
 
@@ -173,6 +174,8 @@ impl Shelf {
     }
 }
 
+impl ReadContent for Cursor<Arc<[u8]>> {}
+
 impl PackageStore for MemoryPackages {
     type Content = Cursor<Arc<[u8]>>;
 
@@ -198,9 +201,15 @@ impl PackageStore for MemoryPackages {
         self.keep(upload, bytes)
     }
 
-    async fn list(&self, filter: &PackageFilter) -> Result<Vec<DataPackage>, StoreError> {
+    async fn visit(
+        &self,
+        filter: &PackageFilter,
+        visitor: impl FnMut(DataPackage) -> ControlFlow<()> + Send,
+    ) -> Result<(), StoreError> {
         let (offset, limit) = (filter.offset as usize, filter.limit as usize);
-        Ok(self.matches(filter).into_iter().skip(offset).take(limit).collect())
+        // Who breaks off has what they wanted.
+        let _ = self.matches(filter).into_iter().skip(offset).take(limit).try_for_each(visitor);
+        Ok(())
     }
 
     async fn count(&self, filter: &PackageFilter) -> Result<u64, StoreError> {

@@ -18,6 +18,7 @@ mod space;
 mod status;
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,6 +77,8 @@ struct Inner {
     writer: Mutex<Writer>,
     readers: SqlitePool,
     uploads: Arc<Semaphore>,
+    /// Places of contents that are read ahead.
+    read_ahead: Arc<Semaphore>,
     report: PackagesReport,
     /// Whether [`close`](SqlitePackages::close) was called.
     closed: watch::Sender<bool>,
@@ -169,6 +172,7 @@ impl SqlitePackages {
             writer: Mutex::new(writer),
             readers,
             uploads,
+            read_ahead: Arc::new(Semaphore::new(content::MAX_AHEAD)),
             report,
             closed: watch::Sender::new(false),
             _lock: lock,
@@ -291,8 +295,12 @@ impl PackageStore for SqlitePackages {
         insert::insert(&self.inner, upload, content).await
     }
 
-    async fn list(&self, filter: &PackageFilter) -> Result<Vec<DataPackage>, StoreError> {
-        search::list(&self.inner, filter).await
+    async fn visit(
+        &self,
+        filter: &PackageFilter,
+        visitor: impl FnMut(DataPackage) -> ControlFlow<()> + Send,
+    ) -> Result<(), StoreError> {
+        search::visit(&self.inner, filter, visitor).await
     }
 
     async fn count(&self, filter: &PackageFilter) -> Result<u64, StoreError> {

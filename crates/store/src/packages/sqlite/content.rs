@@ -7,22 +7,32 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{self, JoinHandle, coop};
 
 use super::detached::{blocking, ended};
 use super::rows::ContentRow;
 use super::{Inner, blobs, search};
 use crate::StoreError;
-use crate::packages::{ContentHash, DataPackage, Viewer};
+use crate::packages::content::piece_len;
+use crate::packages::{ContentHash, DataPackage, ReadContent, Viewer};
 
 /// Bytes that are read at a time at most.
 const CHUNK_BYTES: usize = 256 << 10;
+
+/// Contents that are read ahead at a time. Each takes the memory of two chunks.
+pub(super) const MAX_AHEAD: usize = 8;
+
+/// Bytes from which on it is worth to read ahead.
+const AHEAD_FROM: u64 = 1 << 20;
 
 /// The content of a package. It stays readable when the package is removed meanwhile.
 ///
 /// What the system has in memory is read at once, and 256 KiB at a time from the disk where threads
 /// may wait for it. It takes that much memory while it is read from the disk, however little is
-/// asked for at a time, and nothing otherwise.
+/// asked for at a time, and nothing otherwise. Eight large contents at a time, of those that are
+/// passed on in [pieces](ReadContent::poll_piece), are read by threads ahead of what is asked for,
+/// so that one thread may send while another reads.
 #[derive(Debug)]
 pub struct PackageContent {
     file: Arc<File>,
@@ -32,6 +42,9 @@ pub struct PackageContent {
     ahead: Ahead,
     /// Whether the system can say that it would have to wait.
     may_ask: bool,
+    places: Arc<Semaphore>,
+    /// That of one that is read ahead.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 /// What was read from the disk and not given yet.
@@ -48,8 +61,9 @@ impl Ahead {
 }
 
 impl PackageContent {
-    fn new(file: File, size: u64) -> Self {
-        Self { file: Arc::new(file), size, at: 0, ahead: Ahead::NOTHING, may_ask: true }
+    fn new(file: File, size: u64, places: Arc<Semaphore>) -> Self {
+        let (file, ahead) = (Arc::new(file), Ahead::NOTHING);
+        Self { file, size, at: 0, ahead, may_ask: true, places, place: None }
     }
 
     /// Bytes.
@@ -76,6 +90,11 @@ impl PackageContent {
         usize::try_from(left).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES))
     }
 
+    /// Whether nothing that was read is left to be given.
+    fn has_given_all(&self) -> bool {
+        matches!(&self.ahead, Ahead::Read { chunk, given } if *given == chunk.len())
+    }
+
     /// Gives what the system has in memory; says whether there was any.
     fn give_at_once(&mut self, buf: &mut ReadBuf<'_>) -> bool {
         let len = self.left().min(buf.remaining());
@@ -90,6 +109,14 @@ impl PackageContent {
         buf.advance(read);
         self.at += read as u64;
         read > 0
+    }
+
+    /// Whether this is one of the contents that are read ahead, if so much is wanted of it.
+    fn is_read_ahead(&mut self, wanted: u64) -> bool {
+        if self.place.is_none() && wanted >= AHEAD_FROM {
+            self.place = Arc::clone(&self.places).try_acquire_owned().ok();
+        }
+        self.place.is_some()
     }
 
     /// Begins to read the next chunk.
@@ -107,6 +134,76 @@ impl PackageContent {
         });
         self.ahead = Ahead::Reading { from, reading };
     }
+
+    /// Waits for the chunk that is being read. It is dropped if something else was sought meanwhile.
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Ahead::Reading { from, reading } = &mut self.ahead {
+            let is_wanted = *from == self.at;
+            let read = ready!(Pin::new(reading).poll(cx));
+            self.ahead = Ahead::NOTHING;
+            let read = read.unwrap_or_else(|error| Err(io::Error::other(ended(error))));
+            if is_wanted {
+                self.ahead = Ahead::Read { chunk: read?, given: 0 };
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// What was read and not given, as a piece.
+    fn take_read(&mut self, wanted: u64) -> Option<Vec<u8>> {
+        let Ahead::Read { chunk, given } = &mut self.ahead else { return None };
+        let mut piece = std::mem::take(chunk);
+        piece.drain(..std::mem::take(given));
+        if let Some(most) = usize::try_from(wanted).ok().filter(|most| *most < piece.len()) {
+            *chunk = piece.split_off(most);
+        }
+        self.at += piece.len() as u64;
+        Some(piece).filter(|piece| !piece.is_empty())
+    }
+
+    /// What the system has in memory, as a piece.
+    fn take_at_once(&mut self, wanted: u64) -> Option<Vec<u8>> {
+        let mut piece = vec![0; piece_len(wanted).min(self.left())];
+        let mut buf = ReadBuf::new(&mut piece);
+        let is_any = self.give_at_once(&mut buf);
+        let len = buf.filled().len();
+        piece.truncate(len);
+        is_any.then_some(piece)
+    }
+}
+
+impl ReadContent for PackageContent {
+    fn poll_piece(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        wanted: u64,
+    ) -> Poll<io::Result<Vec<u8>>> {
+        let content = &mut *self;
+        // Who reads what is in memory does not wait, and should let others have a turn.
+        let budget = ready!(coop::poll_proceed(cx));
+        let mut piece = Vec::new();
+        while content.left() > 0 && wanted > 0 {
+            ready!(content.poll_ahead(cx))?;
+            let is_ahead = content.is_read_ahead(wanted);
+            if let Some(read) = content.take_read(wanted) {
+                piece = read;
+                if is_ahead && wanted > piece.len() as u64 && content.has_given_all() {
+                    content.read_ahead(Vec::new());
+                }
+                break;
+            }
+            if content.may_ask
+                && !is_ahead
+                && let Some(read) = content.take_at_once(wanted)
+            {
+                piece = read;
+                break;
+            }
+            content.read_ahead(Vec::new());
+        }
+        budget.made_progress();
+        Poll::Ready(Ok(piece))
+    }
 }
 
 impl AsyncRead for PackageContent {
@@ -119,33 +216,22 @@ impl AsyncRead for PackageContent {
         // Who reads what is in memory does not wait, and should let others have a turn.
         let budget = ready!(coop::poll_proceed(context));
         while content.left() > 0 && buf.remaining() > 0 {
-            match &mut content.ahead {
-                Ahead::Read { chunk, given } => {
-                    let rest = chunk.get(*given..).unwrap_or_default();
-                    if rest.is_empty() {
-                        let chunk = std::mem::take(chunk);
-                        if !content.may_ask || !content.give_at_once(buf) {
-                            content.read_ahead(chunk);
-                            continue;
-                        }
-                    } else {
-                        let len = rest.len().min(buf.remaining());
-                        buf.put_slice(rest.get(..len).unwrap_or_default());
-                        *given += len;
-                        content.at += len as u64;
-                    }
-                    break;
+            ready!(content.poll_ahead(context))?;
+            let Ahead::Read { chunk, given } = &mut content.ahead else { continue };
+            let rest = chunk.get(*given..).unwrap_or_default();
+            if rest.is_empty() {
+                let chunk = std::mem::take(chunk);
+                if !content.may_ask || !content.give_at_once(buf) {
+                    content.read_ahead(chunk);
+                    continue;
                 }
-                Ahead::Reading { from, reading } => {
-                    let is_wanted = *from == content.at;
-                    let read = ready!(Pin::new(reading).poll(context));
-                    content.ahead = Ahead::NOTHING;
-                    let read = read.unwrap_or_else(|error| Err(io::Error::other(ended(error))));
-                    if is_wanted {
-                        content.ahead = Ahead::Read { chunk: read?, given: 0 };
-                    }
-                }
+            } else {
+                let len = rest.len().min(buf.remaining());
+                buf.put_slice(rest.get(..len).unwrap_or_default());
+                *given += len;
+                content.at += len as u64;
             }
+            break;
         }
         budget.made_progress();
         Poll::Ready(Ok(()))
@@ -228,7 +314,8 @@ pub(super) async fn open(
         let size = entry.package.size;
         if let Some((_, file)) = opened.filter(|(len, _)| *len == size) {
             inner.status.count(|stats| stats.downloads_opened += 1);
-            return Ok((entry.package, PackageContent::new(file, size)));
+            let places = Arc::clone(&inner.read_ahead);
+            return Ok((entry.package, PackageContent::new(file, size, places)));
         }
         let content =
             ContentRow { id: entry.content, checksum: entry.checksum, size, is_damaged: false };
@@ -255,8 +342,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("content");
         std::fs::write(&path, bytes()).unwrap();
-        let content = PackageContent::new(File::open(&path).unwrap(), LEN as u64);
+        let places = Arc::new(Semaphore::new(1));
+        let content = PackageContent::new(File::open(&path).unwrap(), LEN as u64, places);
         (dir, PackageContent { may_ask, ..content })
+    }
+
+    /// The next piece for who wants so much.
+    async fn piece(content: &mut PackageContent, wanted: u64) -> io::Result<Vec<u8>> {
+        std::future::poll_fn(|cx| Pin::new(&mut *content).poll_piece(cx, wanted)).await
     }
 
     #[tokio::test]
@@ -277,6 +370,48 @@ mod tests {
             assert!(content.seek(SeekFrom::Current(-700_005)).await.is_err());
             assert_eq!(content.read(&mut []).await.unwrap(), 0);
         }
+    }
+
+    #[tokio::test]
+    async fn pieces_are_as_large_as_is_wanted_and_follow_what_was_read() {
+        for (may_ask, is_ahead) in [(true, false), (false, false), (true, true), (false, true)] {
+            let (_dir, mut content) = content(may_ask);
+            let wanted = if is_ahead { AHEAD_FROM } else { AHEAD_FROM - 1 };
+            let mut whole = vec![0; 10];
+            content.read_exact(&mut whole).await.unwrap();
+            whole.extend(piece(&mut content, 7).await.unwrap());
+            assert_eq!(whole.len(), 17);
+            loop {
+                let next = piece(&mut content, wanted).await.unwrap();
+                if next.is_empty() {
+                    break;
+                }
+                assert_eq!(content.place.is_some(), is_ahead);
+                assert!(next.len() <= if is_ahead || !may_ask { CHUNK_BYTES } else { 64 << 10 });
+                whole.extend(next);
+                whole.extend(piece(&mut content, 100).await.unwrap());
+            }
+            assert!(whole == bytes(), "{may_ask}, {is_ahead}");
+            content.seek(SeekFrom::Start(400_000)).await.unwrap();
+            let next = piece(&mut content, wanted).await.unwrap();
+            assert!(!next.is_empty() && bytes()[400_000..].starts_with(&next));
+            content.seek(SeekFrom::Start(5)).await.unwrap();
+            let next = piece(&mut content, wanted).await.unwrap();
+            assert!(!next.is_empty() && bytes()[5..].starts_with(&next));
+        }
+    }
+
+    #[tokio::test]
+    async fn only_so_many_are_read_ahead() {
+        let (_dir, mut first) = content(true);
+        let (_other, second) = content(true);
+        let mut second = PackageContent { places: Arc::clone(&first.places), ..second };
+        piece(&mut first, AHEAD_FROM).await.unwrap();
+        piece(&mut second, AHEAD_FROM).await.unwrap();
+        assert!(first.place.is_some() && second.place.is_none());
+        drop(first);
+        assert_eq!(piece(&mut second, AHEAD_FROM).await.unwrap().len(), CHUNK_BYTES);
+        assert!(second.place.is_some());
     }
 
     #[tokio::test]
@@ -322,6 +457,8 @@ mod tests {
             let mut read = Vec::new();
             let error = content.read_to_end(&mut read).await.unwrap_err();
             assert_eq!((error.kind(), read.len()), (io::ErrorKind::UnexpectedEof, 300_000));
+            let error = piece(&mut content, AHEAD_FROM).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! What readers ask.
 
-use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
+use std::ops::ControlFlow;
+
+use futures_util::TryStreamExt;
+use sqlx::sqlite::{Sqlite, SqliteConnection};
 use sqlx::{QueryBuilder, Row};
 
 use super::Inner;
@@ -14,18 +17,19 @@ use crate::packages::{
 
 const READING: &str = "read the database";
 
-/// The entries that match.
-pub(super) async fn list(
+/// Gives the entries that match, until the visitor breaks off.
+pub(super) async fn visit(
     inner: &Inner,
     filter: &PackageFilter,
-) -> Result<Vec<DataPackage>, StoreError> {
+    mut visitor: impl FnMut(DataPackage) -> ControlFlow<()> + Send,
+) -> Result<(), StoreError> {
     // The rows of those that are given are read when these are known, and no others.
     let mut query = match filter.circle {
         None => {
             let mut query = visible(&filter.viewer);
             query.push(select_package!(" FROM (SELECT p.id"));
             if !push_matches(&mut query, filter, inner.config.clock.now_ms()) {
-                return Ok(Vec::new());
+                return Ok(());
             }
             query.push(order(filter));
             // A bare number would have the statement prepared again for each search.
@@ -48,11 +52,15 @@ pub(super) async fn list(
          JOIN audiences a ON a.id = p.audience",
     );
     query.push(order(filter));
-    let rows = query.build().try_map(|row: SqliteRow| rows::package(&row));
-    let mut packages = rows.fetch_all(&inner.readers).await.map_err(failed(READING))?;
-    // A damaged index may lead to rows that are for others.
-    packages.retain(|package| package.audience.includes(&filter.viewer));
-    Ok(packages)
+    let mut rows = query.build().fetch(&inner.readers);
+    while let Some(row) = rows.try_next().await.map_err(failed(READING))? {
+        let package = rows::package(&row).map_err(failed(READING))?;
+        // A damaged index may lead to rows that are for others.
+        if package.audience.includes(&filter.viewer) && visitor(package).is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn order(filter: &PackageFilter) -> &'static str {
