@@ -3,7 +3,7 @@
 mod filter;
 mod row;
 
-use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -27,9 +27,6 @@ use self::row::{FileRow, Resource};
 
 /// Most bytes of the rows of an answer.
 const MAX_ROW_BYTES: usize = 2 << 20;
-
-/// Entries that are read at a time.
-const PAGE: u32 = 100;
 
 /// Bytes of a megabyte, as clients are told the limit.
 const MEGABYTE: u64 = 1 << 20;
@@ -143,38 +140,30 @@ pub(crate) async fn files_config<P: PackageStore>(
 }
 
 /// The rows of what is found, as far as an answer may have them. Of the entries themselves there is
-/// never more than a page in memory.
+/// never more than one in memory.
 async fn rows<P: PackageStore>(
     packages: &P,
-    mut filter: PackageFilter,
-    row: impl Fn(&DataPackage) -> serde_json::Result<Box<RawValue>>,
+    filter: PackageFilter,
+    mut row: impl FnMut(&DataPackage) -> serde_json::Result<Box<RawValue>> + Send,
 ) -> Result<Vec<Box<RawValue>>, ApiError> {
-    let mut left = filter.limit;
-    let (mut rows, mut bytes) = (Vec::new(), 0);
-    // What is uploaded meanwhile moves the rest to later pages.
-    let mut seen = HashSet::new();
-    while left > 0 {
-        filter.limit = left.min(PAGE);
-        let found = packages.list(&filter).await?;
-        let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
-        for package in found {
-            if !seen.insert(package.key) {
-                continue;
+    let (mut rows, mut bytes, mut failure) = (Vec::new(), 0, None);
+    let take = |package| {
+        let row = match row(&package) {
+            Ok(row) => row,
+            Err(error) => {
+                failure = Some(error);
+                return ControlFlow::Break(());
             }
-            let row = row(&package).map_err(|error| ApiError::Internal(error.to_string()))?;
-            bytes += row.get().len();
-            if bytes > MAX_ROW_BYTES && !rows.is_empty() {
-                return Ok(rows);
-            }
-            rows.push(row);
+        };
+        bytes += row.get().len();
+        if bytes > MAX_ROW_BYTES && !rows.is_empty() {
+            return ControlFlow::Break(());
         }
-        if count < filter.limit {
-            break;
-        }
-        filter.offset = filter.offset.saturating_add(count);
-        left = left.saturating_sub(count);
-    }
-    Ok(rows)
+        rows.push(row);
+        ControlFlow::Continue(())
+    };
+    packages.visit(&filter, take).await?;
+    failure.map_or(Ok(rows), |error| Err(ApiError::Internal(error.to_string())))
 }
 
 /// The entry of a content that a viewer sees.

@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use store::packages::{ContentHash, PackageFilter, PackageStore, Viewer};
-use tokio::io::{AsyncRead, AsyncSeekExt, ReadBuf};
+use store::packages::{ContentHash, PackageFilter, PackageStore, ReadContent, Viewer};
+use tokio::io::AsyncSeekExt;
 
 use super::range::Part;
 use super::{disposition, hash_of, media};
@@ -19,9 +19,6 @@ use crate::ask::Ask;
 use crate::error::ApiError;
 use crate::service::Inner;
 use crate::sight::Sight;
-
-/// Bytes that are read and sent at a time: what a download takes of memory.
-const CHUNK: usize = 64 << 10;
 
 /// The version of the API, as the official server says with every download.
 const API_VERSION: HeaderName = HeaderName::from_static("api-version");
@@ -59,7 +56,7 @@ pub(in crate::routes) async fn give<P: PackageStore>(
     if part.from > 0 {
         content.seek(SeekFrom::Start(part.from)).await.map_err(|error| unreadable(&error))?;
     }
-    let body = Body::stream(Content { content, left: part.len, buf: BytesMut::new() });
+    let body = Body::stream(Content { content, left: part.len });
     let mut answer = answer::of(part.status, media::harmless(&package.mime_type), body);
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_LENGTH, part.len.into());
@@ -106,10 +103,9 @@ struct Content<C> {
     content: C,
     /// Bytes.
     left: u64,
-    buf: BytesMut,
 }
 
-impl<C: AsyncRead + Unpin> HttpBody for Content<C> {
+impl<C: ReadContent> HttpBody for Content<C> {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -118,22 +114,17 @@ impl<C: AsyncRead + Unpin> HttpBody for Content<C> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
-        let len = usize::try_from(this.left).map_or(CHUNK, |left| left.min(CHUNK));
-        if len == 0 {
+        if this.left == 0 {
             return Poll::Ready(None);
         }
-        if this.buf.len() < len {
-            this.buf.resize(len, 0);
-        }
-        let mut buf = ReadBuf::new(this.buf.get_mut(..len).unwrap_or_default());
-        ready!(Pin::new(&mut this.content).poll_read(cx, &mut buf))?;
-        let read = buf.filled().len();
-        if read == 0 {
+        let piece = ready!(Pin::new(&mut this.content).poll_piece(cx, this.left))?;
+        let len = piece.len() as u64;
+        if piece.is_empty() || len > this.left {
             // The client sees that it is not all.
             return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())));
         }
-        this.left -= read as u64;
-        Poll::Ready(Some(Ok(Frame::data(this.buf.split_to(read).freeze()))))
+        this.left -= len;
+        Poll::Ready(Some(Ok(Frame::data(piece.into()))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -147,6 +138,8 @@ impl<C: AsyncRead + Unpin> HttpBody for Content<C> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use http_body_util::BodyExt;
 
     use super::*;
@@ -154,7 +147,7 @@ mod tests {
     #[tokio::test]
     async fn a_part_is_sent_in_chunks_and_a_lack_is_an_error() {
         let whole: Vec<u8> = (0..251_u8).cycle().take(200_000).collect();
-        let part = |left| Content { content: whole.as_slice(), left, buf: BytesMut::new() };
+        let part = |left| Content { content: Cursor::new(Arc::from(whole.as_slice())), left };
         let sent = part(150_000).collect().await.unwrap().to_bytes();
         assert!(sent == whole[..150_000]);
         assert!(part(0).is_end_stream());

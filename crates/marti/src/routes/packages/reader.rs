@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use crate::ask::AskBody;
 
 /// Bytes that are given at a time.
-const PIECE: usize = 16 << 10;
+const PIECE: usize = 64 << 10;
 
 /// Bytes that are waited for before any are given, unless the body ends: a parser that searches all
 /// it has whenever there is more does so a few times only.
@@ -96,8 +96,10 @@ impl Stream for Pieces<'_> {
 /// however fast the sender is, and however long a line that never ends.
 pub(super) struct Measured<'a> {
     pieces: Pieces<'a>,
+    /// Received, and too few to be given yet.
+    few: BytesMut,
     /// Received, and not given yet.
-    rest: BytesMut,
+    rest: Bytes,
     has_ended: bool,
     /// What a form begins with, until that was seen.
     mark: Option<Vec<u8>>,
@@ -135,7 +137,8 @@ impl<'a> Measured<'a> {
     pub(super) fn new(body: &'a mut AskBody, boundary: &str, allowance: &'a Allowance) -> Self {
         Self {
             pieces: Pieces::new(body),
-            rest: BytesMut::new(),
+            few: BytesMut::new(),
+            rest: Bytes::new(),
             has_ended: false,
             mark: Some(format!("--{boundary}").into_bytes()),
             has_given: false,
@@ -158,11 +161,17 @@ impl Stream for Measured<'_> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        while this.rest.len() < GATHERED && !this.has_ended {
+        while this.rest.is_empty() && !this.has_ended {
             match ready!(Pin::new(&mut this.pieces).poll_next(cx)) {
-                Some(Ok(piece)) => this.rest.extend_from_slice(&piece),
+                Some(Ok(piece)) if this.few.is_empty() && piece.len() >= GATHERED => {
+                    this.rest = piece;
+                }
+                Some(Ok(piece)) => this.few.extend_from_slice(&piece),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => this.has_ended = true,
+            }
+            if this.few.len() >= GATHERED || this.has_ended {
+                this.rest = this.few.split().freeze();
             }
         }
         if let Some(mark) = this.mark.take() {
@@ -175,7 +184,7 @@ impl Stream for Measured<'_> {
         if this.rest.is_empty() {
             return Poll::Ready(None);
         }
-        let piece = this.rest.split_to(this.rest.len().min(PIECE)).freeze();
+        let piece = this.rest.split_to(this.rest.len().min(PIECE));
         if !this.allowance.take(piece.len()) {
             return Poll::Ready(Some(Err(unfit("there is no file at the beginning of the body"))));
         }
