@@ -36,6 +36,10 @@ const FEEDS_FILE: &str = "video.json";
 /// Threads that read and write files, beside that of the database.
 const FILE_THREADS: usize = 16;
 
+/// Steps by which all threads here are less urgent than the relay's.
+#[cfg(target_os = "linux")]
+const LESS_URGENT: i32 = 10;
+
 /// Stack of one of them.
 const STACK_BYTES: usize = 512 << 10;
 
@@ -205,6 +209,7 @@ impl Http {
             .name("http".to_owned())
             .stack_size(2 * STACK_BYTES)
             .spawn(move || {
+                make_way();
                 runtime.block_on(parts.run(listener));
                 // A disk that hangs does not hold up the exit.
                 runtime.shutdown_background();
@@ -279,6 +284,16 @@ impl Parts {
             }
             None => Marti::new(config, relay, store),
         }
+    }
+}
+
+/// Has this thread, and those that it starts, make way for the relay where there are fewer
+/// processors than there is work: they get a tenth of what the relay's thread may have of one.
+fn make_way() {
+    // In Linux this is of a thread, elsewhere of the whole process.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(LESS_URGENT) {
+        warn!(%error, "uploads and downloads do not make way for events");
     }
 }
 
