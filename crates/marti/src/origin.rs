@@ -75,10 +75,11 @@ fn has_mark_of_browser(headers: &HeaderMap) -> bool {
     agent.starts_with(b"Mozilla/") || headers.keys().any(|name| is_mark(name.as_str()))
 }
 
-/// What browsers send, and few others.
+/// What browsers send, and few others. Any language at all is what Node.js asks for, and no browser.
 fn is_of_browser(headers: &HeaderMap) -> bool {
-    let others = [header::ACCEPT_LANGUAGE, header::COOKIE];
-    has_mark_of_browser(headers) || others.iter().any(|name| headers.contains_key(name))
+    let languages = headers.get(header::ACCEPT_LANGUAGE).map(HeaderValue::as_bytes);
+    let has_languages = !matches!(languages, None | Some(b"*"));
+    has_mark_of_browser(headers) || has_languages || headers.contains_key(header::COOKIE)
 }
 
 /// Whether a page is one of this server, by whatever scheme, or of an allowed origin.
@@ -162,6 +163,12 @@ mod tests {
         let from = |page| ("referer", page);
         assert!(may(&[]));
         assert!(may(&[("user-agent", "Dalvik/2.1.0"), ("accept", "*/*")]));
+        assert!(may(&[
+            ("user-agent", "node"),
+            ("accept-language", "*"),
+            ("sec-fetch-mode", "cors"),
+            ("accept-encoding", "gzip, deflate"),
+        ]));
         for page in ["http://10.1.2.3:8080/", "https://10.1.2.3:8080", "https://tools.example/a?b"]
         {
             assert!(may(&[from(page)]) && may(&[browser, from(page)]), "{page}");

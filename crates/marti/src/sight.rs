@@ -89,6 +89,14 @@ impl Sight {
         }
     }
 
+    /// Somebody who sees what is for the caller's own teams, and nothing of other teams.
+    pub(crate) fn members(&self) -> Viewer {
+        match self {
+            Self::Everything => Viewer::Everything,
+            Self::Teams(teams) => Viewer::groups(teams.iter().cloned()),
+        }
+    }
+
     /// What of the packages the caller sees: those for everyone, and those of teams whose events
     /// reach the caller.
     pub(crate) fn viewer(&self, relay: &Relay) -> Viewer {

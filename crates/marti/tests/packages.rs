@@ -20,6 +20,8 @@ mod hostile;
 mod lists;
 #[path = "packages/others.rs"]
 mod others;
+#[path = "packages/owners.rs"]
+mod owners;
 #[path = "packages/push.rs"]
 mod push;
 #[path = "packages/ranges.rs"]

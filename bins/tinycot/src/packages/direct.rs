@@ -109,6 +109,7 @@ impl Direct {
         upload.keywords.clone_from(&description.keywords);
         upload.creator_uid = Some(description.creator_uid.to_owned());
         upload.expires_ms = description.expires_ms;
+        upload.is_by_operator = true;
         let stored = self.run("add to", self.store.insert(upload, Blocking(content)))?;
         Ok(stored.hash.to_string())
     }

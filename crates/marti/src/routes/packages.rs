@@ -14,9 +14,10 @@ mod receive;
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
-use store::packages::{ContentHash, DataPackage, PackageChange, PackageFilter, PackageStore};
+use store::packages::{
+    ContentHash, DataPackage, Owner, PackageChange, PackageFilter, PackageStore,
+};
 
-use self::owner::Uploaders;
 use super::profiles::check_tool;
 use super::resources;
 use crate::MartiConfig;
@@ -42,7 +43,6 @@ const MAX_METADATA: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Shared {
     uploads: Crowd,
-    uploaders: Uploaders,
     pushes: push::Pushes,
 }
 
@@ -51,7 +51,6 @@ impl Shared {
         Self {
             // How many there are in all the store says.
             uploads: Crowd::new(usize::MAX, config.max_uploads_per_addr),
-            uploaders: Uploaders::default(),
             pushes: push::Pushes::default(),
         }
     }
@@ -149,16 +148,20 @@ pub(super) async fn remove<P: PackageStore>(
     ask: Ask,
     hash: ContentHash,
 ) -> Result<Answer, ApiError> {
-    let viewer = Sight::of(&ask, &marti.relay).viewer(&marti.relay);
+    let sight = Sight::of(&ask, &marti.relay);
+    let viewer = sight.viewer(&marti.relay);
     let entry = marti.packages.find(hash, &viewer).await?.ok_or_else(|| absent(hash))?;
-    let owners = owner::of(marti, &ask, hash);
+    let (owners, members) = (owner::of(marti, &ask), sight.members());
     let mut is_removed = false;
     for owner in owner::to_remove(&entry, &owners) {
-        match marti.packages.remove(hash, &viewer, owner).await {
+        // What nobody owns is for those to remove whom it is for, not for all who see it.
+        let is_nobodys = *owner == Owner::Nobody;
+        let viewer = if is_nobodys { &members } else { &viewer };
+        match marti.packages.remove(hash, viewer, owner).await {
             Ok(()) => is_removed = true,
             Err(store::StoreError::NotOwner { .. }) => {}
             // Of what is gone by now, nothing is left to remove; somebody else may have done so.
-            Err(store::StoreError::NotFound { .. }) if is_removed => break,
+            Err(store::StoreError::NotFound { .. }) if is_removed || is_nobodys => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -175,10 +178,19 @@ pub(super) async fn alter<P: PackageStore>(
     hash: ContentHash,
     change: PackageChange,
 ) -> Result<DataPackage, ApiError> {
-    let viewer = Sight::of(&ask, &marti.relay).viewer(&marti.relay);
+    let sight = Sight::of(&ask, &marti.relay);
+    let viewer = sight.viewer(&marti.relay);
     let entry = marti.packages.find(hash, &viewer).await?.ok_or_else(|| absent(hash))?;
-    if !owner::of(marti, &ask, hash).iter().any(|owner| entry.is_of(owner)) {
-        return Err(somebody_elses());
+    let is_member = entry.audience.includes(&sight.members());
+    let is_own = |owner: &Owner| entry.is_of(owner) && (is_member || *owner != Owner::Nobody);
+    let change = if owner::of(marti, &ask).iter().any(is_own) {
+        change
+    } else {
+        let change = is_member.then(|| owner::by_others(&entry, change)).flatten();
+        change.ok_or_else(somebody_elses)?
+    };
+    if change == PackageChange::default() {
+        return Ok(entry);
     }
     Ok(marti.packages.update(hash, &viewer, change).await?)
 }

@@ -179,31 +179,3 @@ fn k18_private_is_no_access_control() {
     assert_download(get(&server, &format!("/Marti/sync/content?uid={hash}")), &content);
     assert_download(get(&server, &format!("/Marti/api/sync/metadata/{hash}/tool")), &content);
 }
-
-/// A.2: another device sends on what is there. It uploads nothing, and what it says of the tool,
-/// whose answer it ignores, is done or refused; the package goes on being there for both.
-#[test]
-#[cfg(target_os = "linux")]
-fn k15_another_device_sends_a_package_on() {
-    let server = Server::open();
-    let content = noise(5, 500);
-    let hash = sha256(&content);
-    upload(&server, "recon.zip", &content);
-    set_tool(&server, &hash, "public");
-    let elsewhere = |method: &str, target: &str, body: &str| {
-        let mut connection = server.connect_from([127, 0, 0, 3].into());
-        connection.send(&server.head(method, target, "", Some(body.len())));
-        connection.send(body.as_bytes());
-        connection.answer()
-    };
-    elsewhere("GET", &format!("/Marti/sync/missionquery?hash={hash}"), "").expect(200);
-    let target = format!("/Marti/api/sync/metadata/{hash}/tool");
-    let tool = match elsewhere("PUT", &target, "private").status {
-        200 => "private",
-        403 => "public",
-        status => panic!("{status}"),
-    };
-    assert_eq!(search(&server, &format!("hash={hash}"))[0]["Tool"], tool);
-    let path = format!("/Marti/sync/content?hash={hash}&receiver=OWL");
-    assert_download(elsewhere("GET", &path, ""), &content);
-}

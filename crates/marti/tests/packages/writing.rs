@@ -113,13 +113,13 @@ fn k20_form_or_raw_is_decided_by_the_content_type_only() {
     assert_eq!(upload(""), sha256(&body));
 }
 
-/// 14: the newer name counts, and the content is kept once.
+/// 14: the content is kept once, and its owner names it.
 #[test]
 fn k14_one_content_by_both_ways_is_one_entry() {
     let server = Setup::open().on_disk();
     let content = noise(58, 700);
     publish(&server, "creatorUid=A&keyword=missionpackage", "one.zip", &content);
-    let target = "/Marti/sync/upload?name=two.zip&keywords=missionpackage,more&creatorUid=B";
+    let target = "/Marti/sync/upload?name=two.zip&keywords=missionpackage,more&creatorUid=A";
     let row = server.ask("POST", target, "Content-Type: application/zip\r\n", &content);
     assert_eq!(row.expect(200).json()["Hash"], sha256(&content));
     let rows = search(&server, "keywords=missionpackage");

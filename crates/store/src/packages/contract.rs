@@ -1,6 +1,7 @@
 //! What every package store must do.
 
 mod model;
+mod renewal;
 mod support;
 
 use std::collections::BTreeSet;
@@ -44,7 +45,7 @@ pub async fn package_contract<S: PackageStore>(open: impl AsyncFn(PackagesConfig
     content_can_be_read_from_anywhere(&open(config.clone()).await).await;
     a_lie_leaves_nothing(&open(config.clone()).await).await;
     what_is_out_of_bounds_is_refused(&open(config.clone()).await).await;
-    another_upload_renews(&open(config.clone()).await, &clock).await;
+    renewal::another_upload_renews(&open(config.clone()).await, &clock).await;
     teams_see_their_own(&open(config.clone()).await).await;
     metadata_can_be_changed(&open(config.clone()).await).await;
     only_owners_remove(&open(config.clone()).await).await;
@@ -118,6 +119,7 @@ async fn a_package_is_found_as_it_was_uploaded<S: PackageStore>(store: &S) {
         download_path: Some("../up".into()),
         mission: Some("Op".into()),
         contacts: Some("HAWK".into()),
+        origin: Some([192, 0, 2, 1].into()),
         ..Upload::new("recon", Audience::groups(["Red", "Cyan"]))
     };
     let expected = DataPackage {
@@ -247,53 +249,6 @@ async fn what_is_out_of_bounds_is_refused<S: PackageStore>(store: &S) {
     assert!(matches!(refused, Err(StoreError::Unfit { .. })), "{refused:?}");
 }
 
-async fn another_upload_renews<S: PackageStore>(store: &S, clock: &AtomicI64) {
-    let first = Upload {
-        keywords: vec!["a".into(), "missionpackage".into()],
-        submitter: Some("alice".into()),
-        remarks: Some("kept".into()),
-        uid: Some("uid-1".into()),
-        ..upload("first")
-    };
-    let first = store.insert(first, &b"same"[..]).await.expect(TAKEN);
-    store.insert(upload("other"), &b"other"[..]).await.expect(TAKEN);
-    clock.fetch_add(1000, Ordering::SeqCst);
-    let second = Upload {
-        keywords: vec!["b".into()],
-        submitter: Some("bob".into()),
-        expires_ms: Some(i64::MAX),
-        tool: "private".into(),
-        ..upload("second")
-    };
-    let second = store.insert(second, &b"same"[..]).await.expect(TAKEN);
-    let expected = DataPackage {
-        name: "second".into(),
-        filename: "second".into(),
-        tool: "private".into(),
-        keywords: ["a", "missionpackage", "b"].map(str::to_owned).into(),
-        submitted_ms: first.submitted_ms + 1000,
-        ..first
-    };
-    assert_eq!(second, expected, "names are new, owners are not");
-    assert_eq!(names(store, &PackageFilter::new(cyan())).await, ["second", "other"]);
-    let usage = store.usage().await.expect(READ);
-    assert_eq!((usage.packages, usage.contents, usage.bytes), (2, 2, 9));
-
-    let consumer =
-        PackageChange { tool: Some("profile-connection".into()), ..PackageChange::default() };
-    store.update(second.hash, &cyan(), consumer).await.expect(TAKEN);
-    let by_other = Upload { submitter: Some("bob".into()), ..upload("third") };
-    let kept = store.insert(by_other, &b"same"[..]).await.expect(TAKEN);
-    assert_eq!((kept.name.as_str(), kept.tool.as_str()), ("third", "profile-connection"));
-    let by_owner = Upload {
-        submitter: Some("alice".into()),
-        creator_uid: second.creator_uid.clone(),
-        ..upload("fourth")
-    };
-    let taken = store.insert(by_owner, &b"same"[..]).await.expect(TAKEN);
-    assert_eq!(taken.tool, "public", "a consumer's package is taken from it by the owner alone");
-}
-
 async fn teams_see_their_own<S: PackageStore>(store: &S) {
     let bytes = b"shared";
     let hash = hash(bytes);
@@ -383,18 +338,32 @@ async fn only_owners_remove<S: PackageStore>(store: &S) {
     let by = |user: Option<&str>| Upload {
         submitter: user.map(str::to_owned),
         creator_uid: Some("DEVICE".into()),
+        origin: Some([10, 0, 0, 1].into()),
         ..upload("a")
     };
     let (user, device) = (Owner::User("alice".into()), Owner::Device("DEVICE".into()));
-    let others = [Owner::User("bob".into()), Owner::User(String::new()), Owner::Device("D".into())];
-    for (owner, good, bad) in [(Some("alice"), &user, &device), (None, &device, &user)] {
+    let addr = Owner::Address([10, 0, 0, 1].into());
+    let others = [
+        Owner::User("bob".into()),
+        Owner::User(String::new()),
+        Owner::Device("D".into()),
+        Owner::Address([10, 0, 0, 2].into()),
+        Owner::Nobody,
+    ];
+    for (owner, good, bad) in [
+        (Some("alice"), &user, &device),
+        (Some("alice"), &user, &addr),
+        (None, &device, &user),
+        (None, &addr, &user),
+    ] {
         let stored = store.insert(by(owner), &b"a"[..]).await.expect(TAKEN);
         for other in others.iter().chain([bad]) {
             let refused = store.remove(stored.hash, &cyan(), other).await;
             assert!(matches!(refused, Err(StoreError::NotOwner { .. })), "{other:?}: {refused:?}");
         }
         // Another who uploads it does not own it.
-        store.insert(by(Some("bob")), &b"a"[..]).await.expect(TAKEN);
+        let by_bob = Upload { origin: Some([10, 0, 0, 2].into()), ..by(Some("bob")) };
+        store.insert(by_bob, &b"a"[..]).await.expect(TAKEN);
         let refused = store.remove(stored.hash, &cyan(), &Owner::User("bob".into())).await;
         assert!(matches!(refused, Err(StoreError::NotOwner { .. })), "{refused:?}");
         let (_, mut content) = store.open(stored.hash, &cyan()).await.expect(READ);

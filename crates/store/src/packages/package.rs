@@ -1,10 +1,15 @@
 //! What is known of a data package.
 
+use std::net::IpAddr;
+
 use super::upload::MAX_KEYWORDS;
 use super::{Audience, ContentHash, Owner, PackageChange, Upload};
 
-/// Tools that say how a package is listed, and not which consumer it is for.
-const LISTS: [&str; 2] = ["public", "private"];
+/// The tool of what is listed for all who see it.
+const PUBLIC: &str = "public";
+
+/// The tool of what is for those who are told of it. All others are names of consumers.
+const PRIVATE: &str = "private";
 
 /// An entry: a content, and what it is called for one audience.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +55,8 @@ pub struct DataPackage {
     pub mission: Option<String>,
     /// Contacts it belongs to, as the uploader wrote them.
     pub contacts: Option<String>,
+    /// The address that its owner uploaded it from last.
+    pub origin: Option<IpAddr>,
     /// Who sees it.
     pub audience: Audience,
     /// The content is not what was uploaded any more, and cannot be read. Another upload of it
@@ -82,6 +89,7 @@ impl DataPackage {
             download_path: non_empty(upload.download_path),
             mission: non_empty(upload.mission),
             contacts: non_empty(upload.contacts),
+            origin: upload.origin,
             audience: upload.audience,
             is_damaged: false,
         }
@@ -89,16 +97,35 @@ impl DataPackage {
 
     /// Takes what another upload of the same content for the same audience says.
     ///
-    /// Its name, type and tool count from now on; but a tool that is neither `public` nor `private`
-    /// names a consumer, and only the owner takes a package away from one. Who uploaded first goes
-    /// on owning the entry, what was said before and not now stays, keywords are added up, and the
-    /// later expiration counts: so nobody can take a package away from others by uploading it. An
-    /// entry that has expired is as if it were new.
+    /// Whoever made it, keywords are added up, the later expiration counts, and what was `private`
+    /// and is uploaded as `public` is public. All else is the owner's: who uploaded first goes on
+    /// owning the entry, and only their uploads, or an operator's, give it another name, type, tool
+    /// and place; what these do not say stays. So nobody takes a package away from others by
+    /// uploading it. An entry that nobody owns takes what comes, and one that has expired is as if
+    /// it were new.
     pub fn renew(&mut self, newer: Upload, submitted_ms: i64) {
         let has_uid = newer.uid.as_ref().is_some_and(|uid| !uid.is_empty());
+        let is_by_operator = newer.is_by_operator;
         let newer = Self::new(self.key, newer, self.hash, self.size, submitted_ms);
         if self.is_expired(submitted_ms) {
             *self = newer;
+            return;
+        }
+        let is_nobodys = self.is_of(&Owner::Nobody);
+        let is_owners = is_nobodys || self.is_of(&newer.owner());
+        let is_for_consumer = ![PUBLIC, PRIVATE].contains(&self.tool.as_str());
+        let may_set_tool = is_by_operator || (is_owners && !(is_nobodys && is_for_consumer));
+        if may_set_tool || (self.tool == PRIVATE && newer.tool == PUBLIC) {
+            self.tool = newer.tool;
+        }
+        self.submitted_ms = submitted_ms;
+        self.keywords.extend(newer.keywords);
+        self.keywords = distinct(std::mem::take(&mut self.keywords));
+        self.expires_ms = self.expires_ms.zip(newer.expires_ms).map(|(old, new)| old.max(new));
+        self.is_damaged = false;
+        if is_owners {
+            self.origin = newer.origin.or(self.origin);
+        } else if !is_by_operator {
             return;
         }
         if has_uid {
@@ -107,15 +134,6 @@ impl DataPackage {
         self.name = newer.name;
         self.filename = newer.filename;
         self.mime_type = newer.mime_type;
-        let is_of_owner =
-            self.submitter == newer.submitter && self.creator_uid == newer.creator_uid;
-        if is_of_owner || LISTS.contains(&self.tool.as_str()) {
-            self.tool = newer.tool;
-        }
-        self.keywords.extend(newer.keywords);
-        self.keywords = distinct(std::mem::take(&mut self.keywords));
-        self.submitted_ms = submitted_ms;
-        self.expires_ms = self.expires_ms.zip(newer.expires_ms).map(|(old, new)| old.max(new));
         self.latitude = newer.latitude.or(self.latitude);
         self.longitude = newer.longitude.or(self.longitude);
         self.altitude = newer.altitude.or(self.altitude);
@@ -123,7 +141,6 @@ impl DataPackage {
         self.download_path = newer.download_path.or_else(|| self.download_path.take());
         self.mission = newer.mission.or_else(|| self.mission.take());
         self.contacts = newer.contacts.or_else(|| self.contacts.take());
-        self.is_damaged = false;
     }
 
     /// Takes a change, of which what must not be empty and is so has no effect.
@@ -157,11 +174,22 @@ impl DataPackage {
     pub fn is_of(&self, owner: &Owner) -> bool {
         match owner {
             Owner::Anyone => true,
+            Owner::Address(addr) => self.submitter.is_none() && self.origin == Some(*addr),
             Owner::Device(uid) => {
                 self.submitter.is_none() && self.creator_uid.as_ref() == Some(uid)
             }
             Owner::Nobody => self.submitter.is_none() && self.creator_uid.is_none(),
             Owner::User(user) => self.submitter.as_ref() == Some(user),
+        }
+    }
+
+    /// Whose it is.
+    fn owner(&self) -> Owner {
+        match (&self.submitter, &self.creator_uid, self.origin) {
+            (Some(user), ..) => Owner::User(user.clone()),
+            (None, Some(uid), _) => Owner::Device(uid.clone()),
+            (None, None, Some(addr)) => Owner::Address(addr),
+            (None, None, None) => Owner::Nobody,
         }
     }
 

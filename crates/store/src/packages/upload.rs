@@ -1,5 +1,7 @@
 //! What comes with an upload, and what may be changed later.
 
+use std::net::IpAddr;
+
 use super::{Audience, ContentHash};
 use crate::StoreError;
 
@@ -58,6 +60,10 @@ pub struct Upload {
     pub mission: Option<String>,
     /// Contacts it belongs to.
     pub contacts: Option<String>,
+    /// The address it comes from: where no user is known, who asks from there owns the entry.
+    pub origin: Option<IpAddr>,
+    /// It is an operator's, who may do what the owner of an entry may.
+    pub is_by_operator: bool,
     /// Who sees it. At most [`MAX_GROUPS`].
     pub audience: Audience,
 }
@@ -84,6 +90,8 @@ impl Upload {
             download_path: None,
             mission: None,
             contacts: None,
+            origin: None,
+            is_by_operator: false,
             audience,
         }
     }

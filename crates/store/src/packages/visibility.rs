@@ -1,6 +1,7 @@
 //! Who sees what.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// Whom an entry is for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,12 +53,14 @@ impl Viewer {
 /// Whose entries are meant.
 ///
 /// An entry belongs to the user who uploaded it; where no user was known, to the device that was
-/// named as its creator.
+/// named as its creator, and to who is at the address that this device uploaded it from last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Owner {
     /// Anybody's.
     Anyone,
+    /// Those that no known user uploaded, and whose owner did from this address.
+    Address(IpAddr),
     /// Those that no known user uploaded and that name this device. A device may claim any UID:
     /// good between people who trust each other.
     Device(String),

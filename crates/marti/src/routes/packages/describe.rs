@@ -2,7 +2,7 @@
 
 use store::packages::{Audience, Upload};
 
-use super::word;
+use super::{owner, word};
 use crate::ask::Ask;
 use crate::error::ApiError;
 use crate::query::Query;
@@ -83,7 +83,9 @@ fn common(ask: &Ask, sight: &Sight, name: &str) -> Result<Upload, ApiError> {
     upload.keywords =
         query.list("keywords").chain(query.list("keyword")).map(str::to_owned).collect();
     upload.submitter = ask.caller.user.clone();
-    upload.creator_uid = text("creatorUid").or_else(|| text("clientUid"));
+    upload.creator_uid = owner::device(ask);
+    upload.is_by_operator = ask.caller.role == Role::Operator;
+    upload.origin = ask.caller.addr.filter(|_| !upload.is_by_operator);
     upload.expires_ms = expiration(query)?.flatten();
     upload.latitude = number("latitude");
     upload.longitude = number("longitude");

@@ -1,10 +1,6 @@
 //! Who may change or remove a package.
 
-use std::collections::VecDeque;
-use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
-
-use store::packages::{ContentHash, DataPackage, Owner, PackageStore};
+use store::packages::{DataPackage, Owner, PackageChange, PackageStore};
 
 use crate::Role;
 use crate::ask::Ask;
@@ -13,33 +9,43 @@ use crate::service::Inner;
 /// The device that the operator's own programs say they are. Nobody else is it.
 const OPERATOR_UID: &str = "tinycot";
 
-/// Uploads whose origin is remembered.
-const MAX_UPLOADS: usize = 4096;
-
-/// Longest UID that is remembered. Bytes.
-const MAX_UID: usize = 128;
-
 /// Parameters by which a client says which device it is.
 const DEVICE: [&str; 2] = ["creatorUid", "clientUid"];
 
 /// Devices that a request may say it is.
 const MAX_CLAIMS: usize = 4;
 
+/// The tool of what is listed.
+const PUBLIC: &str = "public";
+
+/// The tool of what is not listed. All other tools are names of consumers.
+const PRIVATE: &str = "private";
+
+/// The device that an upload says it is from.
+pub(super) fn device(ask: &Ask) -> Option<String> {
+    if ask.caller.role == Role::Operator {
+        let named = DEVICE.iter().find_map(|key| ask.query.get(key));
+        return Some(named.unwrap_or(OPERATOR_UID).to_owned());
+    }
+    let named = DEVICE.iter().find_map(|key| ask.query.get(key));
+    named.filter(|uid| *uid != OPERATOR_UID).map(str::to_owned)
+}
+
 /// Whose packages are the caller's.
 ///
-/// All, for the operator. Otherwise those of the user that the caller is known to be, those of the
-/// device that the request names, of devices that are connected to the relay from the same address,
-/// and of the one that uploaded this content from there; and those that nobody owns.
-pub(super) fn of<P: PackageStore>(marti: &Inner<P>, ask: &Ask, hash: ContentHash) -> Vec<Owner> {
+/// All, for the operator. Otherwise those of the user that the caller is known to be, those that
+/// came from the caller's address, those of the devices that the request names or that are
+/// connected to the relay from that address; and those that nobody owns.
+pub(super) fn of<P: PackageStore>(marti: &Inner<P>, ask: &Ask) -> Vec<Owner> {
     if ask.caller.role == Role::Operator {
         return vec![Owner::Anyone];
     }
     let user = ask.caller.user.iter().map(|user| Owner::User(user.clone()));
-    let mut owners: Vec<_> = user.chain([Owner::Nobody]).collect();
+    let addr = ask.caller.addr.map(Owner::Address);
+    let mut owners: Vec<_> = user.chain([Owner::Nobody]).chain(addr).collect();
     let claimed = DEVICE.iter().flat_map(|key| ask.query.all(key)).take(MAX_CLAIMS);
     let mut devices: Vec<_> = claimed.map(str::to_owned).collect();
     if let Some(addr) = ask.caller.addr {
-        devices.extend(marti.shared.packages.uploaders.device(addr, hash));
         devices.extend(marti.relay.clients_at(addr).into_iter().map(|client| client.uid));
     }
     devices.retain(|uid| !uid.is_empty() && uid != OPERATOR_UID);
@@ -54,88 +60,81 @@ pub(super) fn to_remove<'a>(
     owners: &'a [Owner],
 ) -> impl Iterator<Item = &'a Owner> {
     let first = owners.iter().find(|owner| entry.is_of(owner));
-    let others = owners.iter().take(2 + MAX_CLAIMS).filter(move |&owner| Some(owner) != first);
+    let others = owners.iter().take(3 + MAX_CLAIMS).filter(move |&owner| Some(owner) != first);
     first.into_iter().chain(others)
 }
 
-/// Which device uploaded what from where, as far as it is remembered.
-#[derive(Debug, Default)]
-pub(super) struct Uploaders(Mutex<VecDeque<Origin>>);
-
-#[derive(Debug)]
-struct Origin {
-    addr: IpAddr,
-    hash: ContentHash,
-    device: String,
-}
-
-impl Uploaders {
-    /// Remembers an upload; the oldest is forgotten when there are too many.
-    pub(super) fn add(&self, addr: IpAddr, hash: ContentHash, device: &str) {
-        if device.len() > MAX_UID {
-            return;
-        }
-        let mut origins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        origins.retain(|origin| !(origin.addr == addr && origin.hash == hash));
-        if origins.len() == MAX_UPLOADS {
-            origins.pop_front();
-        }
-        origins.push_back(Origin { addr, hash, device: device.to_owned() });
+/// What is left of a change when it is made by a member of the audience who does not own the
+/// package: what another upload by them would do. `None` if they may not ask for it.
+///
+/// ATAK sets the tool of whatever it sends, also of what somebody else uploaded, and passes over
+/// the answer (marti-api A.2). So who publishes a package that was private does publish it, and who
+/// sends a public one to a contact does not take it off the list of the others.
+pub(super) fn by_others(entry: &DataPackage, mut change: PackageChange) -> Option<PackageChange> {
+    let (tool, keywords) = (change.tool.take(), change.keywords.take());
+    if change != PackageChange::default() {
+        return None;
     }
-
-    /// The device that uploaded this from here.
-    fn device(&self, addr: IpAddr, hash: ContentHash) -> Option<String> {
-        let origins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = origins.iter().find(|origin| origin.addr == addr && origin.hash == hash);
-        found.map(|origin| origin.device.clone())
+    if let Some(tool) = tool.filter(|tool| *tool != entry.tool) {
+        match (entry.tool.as_str(), tool.as_str()) {
+            (PRIVATE, PUBLIC) => change.tool = Some(tool),
+            (PUBLIC, PRIVATE) => {}
+            _ => return None,
+        }
     }
+    change.keywords = keywords.map(|more| [entry.keywords.clone(), more].concat());
+    Some(change)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
-    use store::packages::{Audience, Upload};
+    use store::packages::{Audience, ContentHash, Upload};
 
     use super::*;
 
-    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
-    const THERE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
-
-    fn hash(number: usize) -> ContentHash {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&number.to_le_bytes());
-        ContentHash::from_bytes(bytes)
+    fn entry(tool: &str) -> DataPackage {
+        let mut upload = Upload::new("x", Audience::Everyone);
+        upload.creator_uid = Some("D9".to_owned());
+        upload.tool = tool.to_owned();
+        upload.keywords = vec!["a".to_owned()];
+        DataPackage::new(1, upload, ContentHash::from_bytes([0; 32]), 1, 0)
     }
 
-    #[test]
-    fn an_upload_is_remembered_by_address_and_content_until_there_are_too_many() {
-        let uploaders = Uploaders::default();
-        uploaders.add(HERE, hash(0), "A");
-        uploaders.add(HERE, hash(0), "B");
-        assert_eq!(uploaders.device(HERE, hash(0)).as_deref(), Some("B"));
-        assert_eq!(uploaders.device(THERE, hash(0)), None);
-        assert_eq!(uploaders.device(HERE, hash(1)), None);
-        uploaders.add(HERE, hash(1), &"x".repeat(4096));
-        assert_eq!(uploaders.device(HERE, hash(1)), None);
-        for number in 1..=MAX_UPLOADS {
-            uploaders.add(HERE, hash(number), "C");
-        }
-        assert_eq!(uploaders.device(HERE, hash(0)), None);
-        assert_eq!(uploaders.0.lock().unwrap().len(), MAX_UPLOADS);
+    fn change(tool: Option<&str>, keywords: &[&str]) -> PackageChange {
+        let mut change = PackageChange::default();
+        change.tool = tool.map(str::to_owned);
+        let keywords: Vec<_> = keywords.iter().map(|&keyword| keyword.to_owned()).collect();
+        change.keywords = Some(keywords).filter(|keywords| !keywords.is_empty());
+        change
     }
 
     #[test]
     fn the_owner_of_what_is_seen_comes_first() {
-        let mut upload = Upload::new("x", Audience::Everyone);
-        upload.creator_uid = Some("D9".to_owned());
-        let entry = DataPackage::new(1, upload, hash(0), 1, 0);
+        let entry = entry(PUBLIC);
         let mut owners = vec![Owner::Nobody];
         owners.extend((0..10).map(|number| Owner::Device(format!("D{number}"))));
         let tried: Vec<_> = to_remove(&entry, &owners).collect();
         assert_eq!(tried[0], &Owner::Device("D9".to_owned()));
-        assert_eq!(tried.len(), 1 + 2 + MAX_CLAIMS);
+        assert_eq!(tried.len(), 1 + 3 + MAX_CLAIMS);
         let tried: Vec<_> = to_remove(&entry, &owners[..3]).collect();
         assert_eq!(tried, owners[..3].iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn others_publish_and_add_and_do_nothing_else() {
+        let by = |entry: &str, tool| by_others(&self::entry(entry), change(Some(tool), &[]));
+        assert_eq!(by(PRIVATE, PUBLIC), Some(change(Some(PUBLIC), &[])));
+        for same in [PUBLIC, PRIVATE, "citrap"] {
+            assert_eq!(by(same, same), Some(change(None, &[])), "{same}");
+        }
+        assert_eq!(by(PUBLIC, PRIVATE), Some(change(None, &[])));
+        for (entry, tool) in [(PUBLIC, "other"), ("profile-connection", PUBLIC), ("x", PRIVATE)] {
+            assert_eq!(by(entry, tool), None, "{entry} {tool}");
+        }
+        let added = by_others(&entry(PUBLIC), change(None, &["b"]));
+        assert_eq!(added, Some(change(None, &["a", "b"])));
+        let mut typed = change(Some(PUBLIC), &["b"]);
+        typed.mime_type = Some("text/plain".to_owned());
+        assert_eq!(by_others(&entry(PRIVATE), typed), None);
     }
 }

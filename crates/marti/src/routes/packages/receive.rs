@@ -1,7 +1,7 @@
 //! Uploads: from a request into the store, with as little in memory as possible.
 
 use store::StoreError;
-use store::packages::{ContentHash, DataPackage, PackageStore, Upload};
+use store::packages::{DataPackage, PackageStore, Upload};
 use tokio::io::AsyncRead;
 
 use super::reader::{PieceReader, Pieces};
@@ -50,10 +50,8 @@ async fn finish<P: PackageStore>(
         Ok((upload, boundary)) => take(marti, ask, upload, boundary).await,
         Err(error) => Err(error),
     };
-    match &taken {
-        Ok(package) => remember(marti, ask, package.hash),
-        Err(ApiError::Timeout(_)) => return taken,
-        Err(_) => {}
+    if let Err(ApiError::Timeout(_)) = taken {
+        return taken;
     }
     // A client that waits to be told to go on has sent nothing that would have to be read.
     if taken.is_ok() || !ask.headers.contains_key(http::header::EXPECT) {
@@ -106,12 +104,4 @@ async fn insert<P: PackageStore>(
 
 fn too_many() -> ApiError {
     ApiError::Unavailable("there are too many uploads from this address".to_owned())
-}
-
-/// Remembers who uploaded this, for when they change or remove it.
-fn remember<P: PackageStore>(marti: &Inner<P>, ask: &Ask, hash: ContentHash) {
-    let device = ask.query.get("creatorUid").or_else(|| ask.query.get("clientUid"));
-    if let (Some(addr), Some(device)) = (ask.caller.addr, device) {
-        marti.shared.packages.uploaders.add(addr, hash, device);
-    }
 }

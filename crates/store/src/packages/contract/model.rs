@@ -1,5 +1,6 @@
 //! A store and a model of it are done the same to and asked the same.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::support::Random;
@@ -58,7 +59,10 @@ async fn alter_both<S: PackageStore>(
         let expected = model.update(hash, &viewer, change).await.ok();
         assert_eq!(changed, expected, "what a change answers");
     } else {
-        let owner = Owner::User(format!("user{}", random.below(3)));
+        let owner = match random.below(3) {
+            0 => Owner::Address(any_addr(random)),
+            _ => Owner::User(format!("user{}", random.below(3))),
+        };
         let removed = store.remove(hash, &viewer, &owner).await.is_ok();
         let expected = model.remove(hash, &viewer, &owner).await.is_ok();
         assert_eq!(removed, expected, "what a removal answers");
@@ -81,6 +85,8 @@ fn any_upload(random: &mut Random, now_ms: i64) -> Upload {
     upload.uid = random.is_one_in(2).then(|| format!("uid-{}", random.below(20)));
     upload.submitter = random.is_one_in(2).then(|| format!("user{}", random.below(3)));
     upload.creator_uid = random.is_one_in(2).then(|| format!("DEVICE-{}", random.below(3)));
+    upload.origin = random.is_one_in(2).then(|| any_addr(random));
+    upload.is_by_operator = random.is_one_in(10);
     upload.mission = random.is_one_in(3).then(|| format!("Op {}", random.below(3)));
     if random.is_one_in(4) {
         upload.expires_ms = Some(now_ms + i64::try_from(random.below(2000)).unwrap_or_default());
@@ -91,6 +97,10 @@ fn any_upload(random: &mut Random, now_ms: i64) -> Upload {
     }
     upload.altitude = random.is_one_in(2).then(|| degrees(random, 1000));
     upload
+}
+
+fn any_addr(random: &mut Random) -> IpAddr {
+    random.pick(&["10.0.0.1", "10.0.0.2", "fd00::1"]).parse().unwrap_or(Ipv4Addr::LOCALHOST.into())
 }
 
 /// Within `most` on either side of 0.

@@ -42,7 +42,7 @@ macro_rules! select_package {
             "SELECT json_array(p.id, hex(c.sha256), c.size, p.uid, p.name, p.filename, ",
             "p.mime_type, p.tool, p.keywords, p.submitter, p.creator_uid, p.submitted_ms, ",
             "p.expires_ms, p.remarks, p.download_path, p.mission, p.contacts, a.key, ",
-            "c.is_damaged), p.latitude, p.longitude, p.altitude",
+            "c.is_damaged, p.origin), p.latitude, p.longitude, p.altitude",
             $($rest),+
         )
     };
@@ -83,6 +83,7 @@ struct Packed {
     contacts: Option<String>,
     audience: String,
     is_damaged: u8,
+    origin: Option<String>,
 }
 
 /// Reads what [`select_package`] gives.
@@ -106,6 +107,7 @@ pub(super) fn package(row: &SqliteRow) -> Result<DataPackage, sqlx::Error> {
             download_path: packed.download_path,
             mission: packed.mission,
             contacts: packed.contacts,
+            origin: packed.origin.and_then(|addr| addr.parse().ok()),
             ..Upload::new(packed.name, audience(&packed.audience)?)
         },
         packed.sha256.parse().map_err(decode)?,
@@ -314,8 +316,8 @@ async fn write_entry(
     let sql = "UPDATE packages SET uid = ?, name = ?, name_folded = ?, filename = ?, \
                filename_folded = ?, mime_type = ?, tool = ?, keywords = ?, submitter = ?, \
                creator_uid = ?, submitted_ms = ?, expires_ms = ?, latitude = ?, longitude = ?, \
-               altitude = ?, remarks = ?, download_path = ?, mission = ?, contacts = ? \
-               WHERE id = ?";
+               altitude = ?, remarks = ?, download_path = ?, mission = ?, contacts = ?, \
+               origin = ? WHERE id = ?";
     let mut keywords = String::new();
     for keyword in &package.keywords {
         keywords.push('\n');
@@ -342,6 +344,7 @@ async fn write_entry(
         .bind(&package.download_path)
         .bind(&package.mission)
         .bind(&package.contacts)
+        .bind(package.origin.map(|addr| addr.to_string()))
         .bind(package.key)
         .execute(connection)
         .await;

@@ -1,0 +1,2 @@
+-- The address that its owner uploaded it from last.
+ALTER TABLE packages ADD COLUMN origin TEXT;
