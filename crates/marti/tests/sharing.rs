@@ -80,7 +80,9 @@ fn who_uploaded_changes_and_removes() {
     let delete = format!("DELETE /Marti/sync/delete?hash={hash}");
     let claimed = |uid: &str| format!("{delete}&creatorUid={uid}");
 
-    assert_eq!(ask(&server, &there, &tool, "private").0, 403);
+    // That of others stays on the list, and they are told that all is well.
+    assert_eq!(ask(&server, &there, &tool, "private").0, 200);
+    assert_eq!(ask(&server, &there, &tool, "something").0, 403);
     assert_eq!(ask(&server, &there, &delete, "").0, 403);
     assert_eq!(ask(&server, &there, &claimed("B"), "").0, 403);
     assert_eq!(rows(&server, &there, "")[0]["tool"], "public");

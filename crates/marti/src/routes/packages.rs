@@ -13,6 +13,7 @@ mod receive;
 
 use std::sync::Arc;
 
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, StatusCode};
 use store::packages::{
     ContentHash, DataPackage, Owner, PackageChange, PackageFilter, PackageStore,
@@ -38,6 +39,10 @@ const MAX_TOOL: usize = 64;
 
 /// Longest body that says what metadata is to be. Bytes.
 const MAX_METADATA: usize = 64 << 10;
+
+/// The type of the answer to an upload of any file: that of the official server. CloudTAK reads JSON
+/// itself here, from text, and so must not be given what is JSON by its type.
+const ROW_TYPE: HeaderValue = HeaderValue::from_static("text/json");
 
 /// What the routes of packages keep from one request to the next.
 #[derive(Debug)]
@@ -86,7 +91,9 @@ pub(crate) async fn upload<P: PackageStore>(
     mut ask: Ask,
 ) -> Result<Answer, ApiError> {
     let stored = receive::file(&marti, &mut ask).await?;
-    Ok(answer::ok(&resources::Row::of(&stored)))
+    let mut answer = answer::ok(&resources::Row::of(&stored));
+    answer.headers_mut().insert(CONTENT_TYPE, ROW_TYPE);
+    Ok(answer)
 }
 
 /// Removes a package that the caller owns.

@@ -24,6 +24,11 @@ fn k04_json_is_exactly_application_json() {
         // 9: nothing is null.
         assert_no_null(&answer.json());
     }
+    // CloudTAK takes this one for text, and parses that: what is JSON by its type it could not.
+    let target = "/Marti/sync/upload?name=b.txt&creatorUid=A";
+    let answer = server.ask("POST", target, "Content-Type: text/plain\r\n", b"b").expect(200);
+    assert_eq!(answer.header("content-type"), Some("text/json"));
+    assert_no_null(&answer.json());
 }
 
 /// 5: parameters in any case, and those that nobody knows.

@@ -1,6 +1,6 @@
 //! A store and a model of it are done the same to and asked the same.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::support::Random;
@@ -100,7 +100,8 @@ fn any_upload(random: &mut Random, now_ms: i64) -> Upload {
 }
 
 fn any_addr(random: &mut Random) -> IpAddr {
-    random.pick(&["10.0.0.1", "10.0.0.2", "fd00::1"]).parse().unwrap_or(Ipv4Addr::LOCALHOST.into())
+    let last = u8::try_from(random.below(2)).unwrap_or_default();
+    if random.is_one_in(3) { Ipv6Addr::LOCALHOST.into() } else { [10, 0, 0, last].into() }
 }
 
 /// Within `most` on either side of 0.
