@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use http::StatusCode;
+use serde::Serialize;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 use store::packages::{
@@ -38,7 +39,15 @@ pub(crate) async fn search<P: PackageStore>(
 ) -> Result<Answer, ApiError> {
     let filter = filter::search(&ask.query, viewer(&marti, &ask))?;
     let rows = rows(&*marti.packages, filter, |package| to_raw_value(&Row::of(package))).await?;
-    Ok(answer::ok(&json!({ "resultCount": rows.len(), "results": rows })))
+    Ok(answer::ok(&Found { result_count: rows.len(), results: rows }))
+}
+
+/// The list that ATAK reads.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Found {
+    result_count: usize,
+    results: Vec<Box<RawValue>>,
 }
 
 /// What is known of one package.

@@ -122,6 +122,8 @@ impl PackageContent {
     /// Begins to read the next chunk.
     fn read_ahead(&mut self, mut chunk: Vec<u8>) {
         let (file, from, len) = (Arc::clone(&self.file), self.at, self.left());
+        // Here, because each thread would keep memory of its own for this.
+        chunk.reserve_exact(len.saturating_sub(chunk.len()));
         let reading = task::spawn_blocking(move || {
             chunk.resize(len, 0);
             let len = read_at(&file, &mut chunk, from)?;
