@@ -10,8 +10,8 @@ use crate::Body;
 pub(crate) type Answer = Response<Body>;
 
 /// JSON, without a charset: a client compares the whole type (marti-api 0.2, checklist 4).
-const JSON: &str = "application/json";
-const XML: &str = "application/xml";
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const XML: &str = "application/xml";
 const TEXT: &str = "text/plain";
 
 /// A value as JSON.

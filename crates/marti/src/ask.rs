@@ -11,15 +11,13 @@ use hyper::upgrade::OnUpgrade;
 use serde::de::DeserializeOwned;
 
 use crate::Caller;
+use crate::budget::Room;
 use crate::error::ApiError;
 use crate::query::Query;
 use crate::serve::Stopping;
 
 /// The body of a request, whose sender is held to a pace (see [`pace`](crate::pace)).
 pub(crate) type AskBody = UnsyncBoxBody<Bytes, std::io::Error>;
-
-/// Bytes of a body that nobody wants which are read all the same, so that the answer arrives.
-const MAX_UNWANTED: usize = 256 << 10;
 
 /// A request: where it went, what it said, and who it is from.
 #[derive(Debug)]
@@ -33,6 +31,8 @@ pub(crate) struct Ask {
     /// `scheme://host`, as the client named this server.
     pub(crate) base_url: String,
     pub(crate) body: AskBody,
+    /// Room for a body that is needed as a whole.
+    pub(crate) room: Room,
     /// The connection, if the client wants another protocol on it.
     pub(crate) upgrade: Option<OnUpgrade>,
     /// When the server stops, where that is known: for answers that have no end of their own.
@@ -66,19 +66,21 @@ impl Ask {
     ///
     /// # Errors
     ///
-    /// It is longer than `max` bytes, too slow, or broken off.
+    /// It is longer than `max` bytes, too slow, or broken off; or too much of others is here.
     pub(crate) async fn bytes(&mut self, max: usize) -> Result<Bytes, ApiError> {
         let too_large = || ApiError::TooLarge(format!("the body has more than {max} bytes"));
         if self.content_length().is_some_and(|len| len > max as u64) {
-            self.discard().await;
             return Err(too_large());
         }
         let mut whole = BytesMut::new();
         while let Some(frame) = self.body.frame().await {
             let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
             if whole.len() + data.len() > max {
-                self.discard().await;
                 return Err(too_large());
+            }
+            if !self.room.grow(data.len()) {
+                let text = "too much is on its way from this address, or from all together";
+                return Err(ApiError::Unavailable(text.to_owned()));
             }
             whole.extend_from_slice(&data);
         }
@@ -121,23 +123,9 @@ impl Ask {
             is_too_large = whole > max;
         }
         if is_too_large {
-            self.discard().await;
             return Err(ApiError::TooLarge(format!("the body has more than {max} bytes")));
         }
         Ok(whole)
-    }
-
-    /// Reads a little of what is left, for clients that look for the answer only once they have
-    /// sent everything; a connection that is closed with unread bytes takes the answer with it.
-    pub(crate) async fn discard(&mut self) {
-        let mut left = MAX_UNWANTED;
-        while let Some(Ok(frame)) = self.body.frame().await {
-            let len = frame.data_ref().map_or(0, Bytes::len);
-            if len >= left {
-                return;
-            }
-            left -= len;
-        }
     }
 }
 

@@ -10,12 +10,15 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 
-/// The body of an answer: a whole text, the content of a package, or a stream without an end.
+/// The body of an answer: a whole text, or one in parts, the content of a package, or a stream
+/// without an end.
 pub struct Body(Kind);
 
 enum Kind {
     /// What is left of it: all or nothing.
     Whole(Bytes),
+    /// What is left of several that are there already, and how many bytes that is.
+    Parts(u64, Box<dyn Iterator<Item = Bytes> + Send>),
     Stream(UnsyncBoxBody<Bytes, io::Error>),
 }
 
@@ -30,6 +33,11 @@ impl Body {
         Self(Kind::Whole(bytes.into()))
     }
 
+    /// These bytes one behind the other, of which there are `len` in all.
+    pub(crate) fn parts(len: u64, parts: impl Iterator<Item = Bytes> + Send + 'static) -> Self {
+        Self(Kind::Parts(len, Box::new(parts)))
+    }
+
     /// What comes.
     pub(crate) fn stream(
         body: impl HttpBody<Data = Bytes, Error = io::Error> + Send + 'static,
@@ -37,11 +45,11 @@ impl Body {
         Self(Kind::Stream(body.boxed_unsync()))
     }
 
-    /// All of it, if all of it is there already.
+    /// All of it, if it is one piece.
     pub(crate) fn as_whole_mut(&mut self) -> Option<&mut Bytes> {
         match &mut self.0 {
             Kind::Whole(bytes) => Some(bytes),
-            Kind::Stream(_) => None,
+            Kind::Parts(..) | Kind::Stream(_) => None,
         }
     }
 }
@@ -57,6 +65,10 @@ impl HttpBody for Body {
         match &mut self.0 {
             Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Parts(left, parts) => Poll::Ready(parts.next().map(|part| {
+                *left = left.saturating_sub(part.len() as u64);
+                Ok(Frame::data(part))
+            })),
             Kind::Stream(stream) => Pin::new(stream).poll_frame(cx),
         }
     }
@@ -64,6 +76,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Whole(bytes) => bytes.is_empty(),
+            Kind::Parts(left, _) => *left == 0,
             Kind::Stream(stream) => stream.is_end_stream(),
         }
     }
@@ -71,6 +84,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Parts(left, _) => SizeHint::with_exact(*left),
             Kind::Stream(stream) => stream.size_hint(),
         }
     }

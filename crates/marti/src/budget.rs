@@ -1,4 +1,4 @@
-//! Memory that answers may hold while they wait for those who asked.
+//! Memory that waits for others: answers for those who asked, bodies for the rest of them.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// Answers up to this size are not counted: those who ask are, and each holds one. Bytes.
+/// Up to this size nothing is counted: those who ask are, and each holds one. Bytes.
 const SMALL: usize = 64 << 10;
 
-/// Bytes of answers that may wait at a time, in all and for one address.
+/// Bytes that may wait at a time, in all and for one address.
 ///
-/// A larger answer than an address may have waiting counts as that much, so that everyone gets one
+/// More than an address may have waiting counts as that much, so that everyone gets one answer
 /// whatever its size.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
@@ -32,53 +32,81 @@ impl Budget {
         Self { held: Arc::default(), max, max_per_addr }
     }
 
+    /// Room for what is about to be collected; nothing yet. Those without an address are only counted
+    /// together.
+    pub(crate) fn room(&self, addr: Option<IpAddr>) -> Room {
+        let addr = addr.map(|addr| addr.to_canonical());
+        Room { len: 0, counted: 0, addr, budget: self.clone() }
+    }
+
     /// The same bytes, which are counted until the last of them is dropped; `None` if too many wait
-    /// already. Those without an address are only counted together.
+    /// already.
     pub(crate) fn hold(&self, bytes: Bytes, addr: Option<IpAddr>) -> Option<Bytes> {
         if bytes.len() <= SMALL {
             return Some(bytes);
         }
-        let addr = addr.map(|addr| addr.to_canonical());
-        let len = bytes.len().min(self.max_per_addr);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = addr.and_then(|addr| held.by_addr.get(&addr).copied()).unwrap_or_default();
-        if held.all + len > self.max || own + len > self.max_per_addr {
-            return None;
-        }
-        held.all += len;
-        if let Some(addr) = addr {
-            held.by_addr.insert(addr, own + len);
-        }
-        drop(held);
-        Some(Bytes::from_owner(Counted { bytes, len, addr, budget: self.clone() }))
+        let mut room = self.room(addr);
+        room.grow(bytes.len()).then(|| Bytes::from_owner(Counted { bytes, _room: room }))
     }
 }
 
-/// Bytes that are counted for as long as they are there.
-struct Counted {
-    bytes: Bytes,
+/// Room that is counted for as long as it is there.
+#[derive(Debug)]
+pub(crate) struct Room {
     len: usize,
+    /// What of it counts.
+    counted: usize,
     addr: Option<IpAddr>,
     budget: Budget,
+}
+
+impl Room {
+    /// Takes so many bytes more; `false`, and nothing, if too many wait already.
+    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
+        let Budget { held, max, max_per_addr } = &self.budget;
+        let len = self.len.saturating_add(bytes);
+        let counted = if len <= SMALL { 0 } else { len.min(*max_per_addr) };
+        let more = counted - self.counted;
+        if more > 0 {
+            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            let own = self.addr.and_then(|addr| held.by_addr.get(&addr).copied());
+            let own = own.unwrap_or_default();
+            if held.all + more > *max || own + more > *max_per_addr {
+                return false;
+            }
+            held.all += more;
+            if let Some(addr) = self.addr {
+                held.by_addr.insert(addr, own + more);
+            }
+        }
+        (self.len, self.counted) = (len, counted);
+        true
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let mut held = self.budget.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.all -= self.counted;
+        let Some(addr) = self.addr.filter(|_| self.counted > 0) else { return };
+        if let Some(own) = held.by_addr.get_mut(&addr) {
+            *own -= self.counted;
+            if *own == 0 {
+                held.by_addr.remove(&addr);
+            }
+        }
+    }
+}
+
+/// Bytes, and their room.
+struct Counted {
+    bytes: Bytes,
+    _room: Room,
 }
 
 impl AsRef<[u8]> for Counted {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let mut held = self.budget.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.all -= self.len;
-        let Some(addr) = self.addr else { return };
-        if let Some(own) = held.by_addr.get_mut(&addr) {
-            *own -= self.len;
-            if *own == 0 {
-                held.by_addr.remove(&addr);
-            }
-        }
     }
 }
 
@@ -109,5 +137,22 @@ mod tests {
         assert_eq!(second, bytes(9 * SMALL));
         drop(second);
         assert!(budget.held.lock().unwrap().by_addr.is_empty());
+    }
+
+    #[test]
+    fn room_grows_from_where_it_counts_to_all_there_is_for_an_address() {
+        let budget = Budget::new(3 * SMALL, 2 * SMALL);
+        let addr = Some([10, 0, 0, 1].into());
+        let all = || budget.held.lock().unwrap().all;
+        let mut first = budget.room(addr);
+        assert!(first.grow(SMALL - 1) && first.grow(1) && all() == 0);
+        assert!(first.grow(1) && all() == SMALL + 1);
+        let mut second = budget.room(addr);
+        assert!(second.grow(SMALL) && !second.grow(1) && all() == SMALL + 1);
+        assert!(first.grow(SMALL) && first.grow(9 * SMALL) && all() == 2 * SMALL);
+        drop(first);
+        assert!(second.grow(1) && all() == SMALL + 1);
+        drop(second);
+        assert!(all() == 0 && budget.held.lock().unwrap().by_addr.is_empty());
     }
 }

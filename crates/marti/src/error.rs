@@ -65,6 +65,12 @@ pub(crate) enum ApiError {
 }
 
 impl ApiError {
+    /// Too much waits for those who asked for it.
+    pub(crate) fn too_much() -> Self {
+        let text = "too much is on its way to this address, or to all together";
+        Self::Unavailable(text.to_owned())
+    }
+
     /// Status, and its name and number in the body.
     fn codes(&self) -> (StatusCode, &'static str, Option<u32>) {
         use StatusCode as S;

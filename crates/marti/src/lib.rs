@@ -16,6 +16,7 @@ mod pace;
 mod pipe;
 mod query;
 mod recall;
+mod rest;
 mod router;
 mod routes;
 mod serve;

@@ -56,12 +56,18 @@ const MAX_BYTES: usize = 32 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Pipes {
     lines: Lines,
+    /// Of those who wait for work alone, none of whom waits for a reader.
+    quick_lines: Lines,
     at_work: Arc<Semaphore>,
 }
 
 impl Default for Pipes {
     fn default() -> Self {
-        Self { lines: Lines::new(MAX_PIPES), at_work: Arc::new(Semaphore::new(MAX_AT_WORK)) }
+        Self {
+            lines: Lines::new(MAX_PIPES),
+            quick_lines: Lines::new(MAX_AT_WORK),
+            at_work: Arc::new(Semaphore::new(MAX_AT_WORK)),
+        }
     }
 }
 
@@ -78,7 +84,7 @@ impl Pipes {
         content_type: &'static str,
         write: impl FnOnce(&mut Pipe) -> io::Result<()> + Send + 'static,
     ) -> Result<Answer, ApiError> {
-        let (place, turn) = self.enter(addr).await?;
+        let (place, turn) = self.enter(&self.lines, addr).await?;
         let (sender, receiver) = mpsc::channel(PIECES);
         let mut pipe = Pipe {
             sender,
@@ -111,7 +117,7 @@ impl Pipes {
         addr: Option<IpAddr>,
         work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let entered = self.enter(addr).await?;
+        let entered = self.enter(&self.quick_lines, addr).await?;
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(entered);
@@ -120,9 +126,13 @@ impl Pipes {
         done.await.unwrap_or_else(|_| Err(ApiError::Internal("the answer failed".to_owned())))
     }
 
-    async fn enter(&self, addr: Option<IpAddr>) -> Result<(Place, OwnedSemaphorePermit), ApiError> {
+    async fn enter(
+        &self,
+        lines: &Lines,
+        addr: Option<IpAddr>,
+    ) -> Result<(Place, OwnedSemaphorePermit), ApiError> {
         let entered = timeout(PATIENCE, async {
-            let place = self.lines.enter(addr).await;
+            let place = lines.enter(addr).await;
             let turn = self.at_work.clone().acquire_owned().await;
             turn.ok().map(|turn| (place, turn))
         });

@@ -18,17 +18,18 @@ use tower_service::Service;
 
 use crate::answer::Answer;
 use crate::ask::Ask;
-use crate::budget::Budget;
+use crate::budget::{Budget, Room};
 use crate::error::ApiError;
 use crate::pace::Paced;
 use crate::query::Query;
+use crate::rest::Lent;
 use crate::router::Paths;
 use crate::routes::{self, Access, Shared};
 use crate::serve::Stopping;
 use crate::stats::Counters;
 use crate::{Body, Caller, History, MartiConfig, MartiStats, Role, origin};
 
-/// Answers that may wait for those who asked, in all. Bytes.
+/// Answers that may wait for those who asked, in all; and bodies for the rest of them. Bytes.
 const MAX_WAITING: usize = 16 << 20;
 
 /// The same for one address.
@@ -56,7 +57,9 @@ pub(crate) struct Inner<P> {
     /// What handlers keep from one request to the next.
     pub(crate) shared: Shared,
     paths: Paths,
-    budget: Budget,
+    pub(crate) budget: Budget,
+    /// Of bodies that are needed as a whole.
+    bodies: Budget,
 }
 
 impl<P: PackageStore> Marti<P> {
@@ -90,6 +93,7 @@ impl<P: PackageStore> Marti<P> {
             counters: Arc::default(),
             paths: Paths::new(),
             budget: Budget::new(MAX_WAITING, MAX_WAITING_PER_ADDR),
+            bodies: Budget::new(MAX_WAITING, MAX_WAITING_PER_ADDR),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -130,7 +134,9 @@ impl<P: PackageStore> Inner<P> {
         let stopping = parts.extensions.get::<Stopping>().cloned();
         let base_url = base_url(&parts.headers, caller.as_ref().is_some_and(|one| one.is_tls));
         let is_head = parts.method == Method::HEAD;
-        let body = Paced::new(body, self.config.body_patience).boxed_unsync();
+        let is_awaited = parts.headers.contains_key(header::EXPECT);
+        let (body, rest) = Lent::new(Paced::new(body, self.config.body_patience));
+        let body = body.boxed_unsync();
         let is_allowed = origin.as_ref().is_some_and(|origin| self.is_readable_by(origin));
         let preflight = is_allowed.then(|| origin::preflight(&parts.method, &parts.headers));
         let answered = async {
@@ -160,6 +166,7 @@ impl<P: PackageStore> Inner<P> {
                 caller,
                 base_url: self.config.public_url.clone().unwrap_or(base_url),
                 body,
+                room: self.bodies.room(addr),
                 upgrade,
                 stopping,
             };
@@ -169,10 +176,14 @@ impl<P: PackageStore> Inner<P> {
         if let Some(bytes) = answer.body_mut().as_whole_mut().filter(|_| !is_head) {
             match self.budget.hold(std::mem::take(bytes), addr) {
                 Some(held) => *bytes = held,
-                None => answer = too_much().into_answer(),
+                None => answer = ApiError::too_much().into_answer(),
             }
         }
         self.counters.answered(answer.status());
+        let is_last = answer.headers().contains_key(header::CONNECTION);
+        if !is_last && !rest.read(is_awaited) {
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(origin) = origin.filter(|_| is_allowed) {
             let headers = answer.headers_mut();
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -185,15 +196,16 @@ impl<P: PackageStore> Inner<P> {
         answer
     }
 
+    /// Room for an answer that is collected before it can be sent.
+    pub(crate) fn room(&self, ask: &Ask) -> Room {
+        self.budget.room(ask.caller.addr)
+    }
+
     fn is_readable_by(&self, origin: &HeaderValue) -> bool {
         origin
             .to_str()
             .is_ok_and(|origin| origin::is_allowed(origin, "", &self.config.allowed_origins))
     }
-}
-
-fn too_much() -> ApiError {
-    ApiError::Unavailable("too much is on its way to this address, or to all together".to_owned())
 }
 
 /// Whether a caller is who they say they are, so that a browser is asked for no name or certificate.

@@ -135,10 +135,9 @@ pub(crate) async fn match_uid<P: PackageStore>(
             let found = items.into_iter().map(|item| item.uid);
             uids.extend(found.filter(|uid| uid.to_lowercase().contains(&text)));
         }
-        Ok(uids)
+        Ok(answer::ok(&uids.iter().take(MAX_MATCHES).map(|uid| &**uid).collect::<Vec<_>>()))
     };
-    let uids = marti.shared.pipes.run(ask.caller.addr, search).await?;
-    Ok(answer::ok(&uids.iter().take(MAX_MATCHES).map(|uid| &**uid).collect::<Vec<_>>()))
+    marti.shared.pipes.run(ask.caller.addr, search).await
 }
 
 /// Writes those events that are wanted as a list.

@@ -2,20 +2,22 @@
 //! ATAK knows and as the JSON of later clients. The server carries no video itself.
 
 mod file;
+mod forms;
 mod model;
 mod registry;
 mod vcm;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use http::{StatusCode, header};
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::packages::PackageStore;
 
+use self::forms::Form;
 use self::model::Connection;
-use self::registry::{Changer, Registry, Rows};
+use self::registry::{Changer, Registry, Row, Rows};
 use super::groups;
+use crate::Body;
 use crate::answer::{self, Answer};
 use crate::ask::Ask;
 use crate::error::ApiError;
@@ -45,10 +47,8 @@ pub(crate) async fn vcm<P: PackageStore>(
     // iTAK takes the address for the whole URL.
     let agent = ask.header(header::USER_AGENT).unwrap_or_default();
     let has_whole_urls = agent.to_ascii_lowercase().contains("itak");
-    let changer = changer(&marti, &ask)?;
-    let rows = marti.shared.feeds.registry.rows();
-    let seen = seen(&rows, &changer);
-    Ok(answer::xml(vcm::write(seen, has_whole_urls)))
+    let form = if has_whole_urls { Form::Itak } else { Form::Atak };
+    Ok(answer::of(StatusCode::OK, answer::XML, list(&marti, &ask, form, None)?))
 }
 
 /// Takes feeds as XML, each new or in place of the one with its uid.
@@ -56,11 +56,11 @@ pub(crate) async fn add_vcm<P: PackageStore>(
     marti: Arc<Inner<P>>,
     mut ask: Ask,
 ) -> Result<Answer, ApiError> {
-    let text = ask.text(MAX_BODY).await?;
-    let feeds = vcm::read(&text)
-        .map_err(|why| ApiError::BadRequest(format!("no list of video connections: {why}")))?;
+    let body = ask.bytes(MAX_BODY).await?;
     let changer = changer(&marti, &ask)?;
     let put = move |rows: &mut Rows| {
+        let feeds = vcm::read(&String::from_utf8_lossy(&body))
+            .map_err(|why| ApiError::BadRequest(format!("no list of video connections: {why}")))?;
         feeds.into_iter().try_for_each(|feed| registry::put_feed(rows, feed, &changer))
     };
     marti.shared.feeds.registry.change(put).await?;
@@ -87,12 +87,8 @@ pub(crate) async fn list_feeds<P: PackageStore>(
     marti: Arc<Inner<P>>,
     ask: Ask,
 ) -> Result<Answer, ApiError> {
-    let changer = changer(&marti, &ask)?;
-    let rows = marti.shared.feeds.registry.rows();
-    let protocol = ask.query.get("protocol");
-    let is_wanted = |row: &&Connection| protocol.is_none_or(|protocol| row.has_protocol(protocol));
-    let list: Vec<_> = seen(&rows, &changer).filter(is_wanted).collect();
-    Ok(answer::ok(&json!({ "videoConnections": list })))
+    let list = list(&marti, &ask, Form::Json, ask.query.get("protocol"))?;
+    Ok(answer::of(StatusCode::OK, answer::JSON, list))
 }
 
 /// Takes feeds as JSON, each new or in place of the one with its uuid.
@@ -100,21 +96,27 @@ pub(crate) async fn add<P: PackageStore>(
     marti: Arc<Inner<P>>,
     mut ask: Ask,
 ) -> Result<Answer, ApiError> {
-    let mut connections = read_connections(&ask.bytes(MAX_BODY).await?)?;
-    // Of those with the same uuid the last stays.
-    connections.reverse();
-    let mut uuids = HashSet::new();
-    connections.retain(|connection| uuids.insert(connection.uuid.clone()));
-    connections.reverse();
+    let body = ask.bytes(MAX_BODY).await?;
     let changer = changer(&marti, &ask)?;
+    // Read in its turn only: in memory it is many times larger.
     let put = move |rows: &mut Rows| {
-        for connection in &connections {
-            registry::put(rows, connection.clone(), &changer)?;
+        let mut uuids = Vec::new();
+        for connection in read_connections(&body)? {
+            // Of those with the same uuid the last stays.
+            uuids.retain(|uuid| *uuid != connection.uuid);
+            uuids.push(connection.uuid.clone());
+            registry::put(rows, connection, &changer)?;
         }
-        Ok(connections)
+        Ok(uuids.iter().filter_map(|uuid| rows.get(uuid).cloned()).collect())
     };
     let added = marti.shared.feeds.registry.change(put).await?;
-    Ok(answer::ok(&json!({ "videoConnections": added })))
+    // It is done, whether there is room to say so at length or not.
+    Ok(match marti.shared.feeds.registry.show(&marti.budget, ask.caller.addr) {
+        Ok(shown) => {
+            answer::of(StatusCode::OK, answer::JSON, forms::list(added, Form::Json, shown))
+        }
+        Err(_) => answer::empty(StatusCode::OK),
+    })
 }
 
 /// One connection as JSON.
@@ -124,7 +126,7 @@ pub(crate) async fn one<P: PackageStore>(
 ) -> Result<Answer, ApiError> {
     let changer = changer(&marti, &ask)?;
     let rows = marti.shared.feeds.registry.rows();
-    Ok(answer::ok(&registry::find(&rows, ask.param("uuid"), &changer)?.connection))
+    Ok(as_json(registry::find(&rows, ask.param("uuid"), &changer)?))
 }
 
 /// Puts a connection in the place of one there is.
@@ -133,15 +135,16 @@ pub(crate) async fn replace<P: PackageStore>(
     mut ask: Ask,
 ) -> Result<Answer, ApiError> {
     let uuid = ask.param("uuid").to_owned();
-    let body: Value = ask.json(MAX_BODY).await?;
-    let connection = Connection::read(body, Some(&uuid)).map_err(ApiError::BadRequest)?;
+    let body = ask.bytes(MAX_BODY).await?;
     let changer = changer(&marti, &ask)?;
     let replace = move |rows: &mut Rows| {
+        let body = read_json(&body)?;
+        let connection = Connection::read(body, Some(&uuid)).map_err(ApiError::BadRequest)?;
         registry::find(rows, &uuid, &changer)?;
-        registry::put(rows, connection.clone(), &changer)?;
-        Ok(connection)
+        registry::put(rows, connection, &changer)?;
+        Ok(as_json(registry::find(rows, &uuid, &changer)?))
     };
-    Ok(answer::ok(&marti.shared.feeds.registry.change(replace).await?))
+    marti.shared.feeds.registry.change(replace).await
 }
 
 /// Forgets a connection.
@@ -158,8 +161,7 @@ pub(crate) async fn remove<P: PackageStore>(
 
 /// `{"videoConnections":[…]}`, or one connection alone.
 fn read_connections(body: &[u8]) -> Result<Vec<Connection>, ApiError> {
-    let bad = |why: String| ApiError::BadRequest(format!("no video connections: {why}"));
-    let mut body: Value = serde_json::from_slice(body).map_err(|error| bad(error.to_string()))?;
+    let mut body = read_json(body)?;
     match body.get_mut("videoConnections").map(Value::take) {
         Some(Value::Array(list)) => {
             list.into_iter().map(|one| Connection::read(one, None)).collect::<Result<_, _>>()
@@ -167,7 +169,15 @@ fn read_connections(body: &[u8]) -> Result<Vec<Connection>, ApiError> {
         Some(_) => Err("`videoConnections` is no list".to_owned()),
         None => Connection::read(body, None).map(|one| vec![one]),
     }
-    .map_err(bad)
+    .map_err(|why| not_connections(&why))
+}
+
+fn read_json(body: &[u8]) -> Result<Value, ApiError> {
+    serde_json::from_slice(body).map_err(|error| not_connections(&error.to_string()))
+}
+
+fn not_connections(why: &str) -> ApiError {
+    ApiError::BadRequest(format!("no video connections: {why}"))
 }
 
 /// Who asks, and for whom their feeds are: for the teams that `group` names, among those the caller
@@ -192,7 +202,22 @@ fn changer<P: PackageStore>(marti: &Inner<P>, ask: &Ask) -> Result<Changer, ApiE
     })
 }
 
-/// The connections that somebody may see.
-fn seen<'a>(rows: &'a Rows, changer: &'a Changer) -> impl Iterator<Item = &'a Connection> {
-    rows.values().filter(|row| changer.sees(row)).map(|row| &row.connection)
+/// The connections that the caller may see, with `protocol` those that are reached by it.
+fn list<P: PackageStore>(
+    marti: &Inner<P>,
+    ask: &Ask,
+    form: Form,
+    protocol: Option<&str>,
+) -> Result<Body, ApiError> {
+    let changer = changer(marti, ask)?;
+    let shown = marti.shared.feeds.registry.show(&marti.budget, ask.caller.addr)?;
+    let is_wanted = |row: &Row| protocol.is_none_or(|one| row.connection.has_protocol(one));
+    let rows = shown.rows.values().filter(|row| is_wanted(row) && changer.sees(row));
+    let rows = rows.cloned().collect();
+    Ok(forms::list(rows, form, shown))
+}
+
+/// One connection, in the form that all who ask share.
+fn as_json(row: &Row) -> Answer {
+    answer::of(StatusCode::OK, answer::JSON, Body::whole(row.forms().get(Form::Json).clone()))
 }

@@ -46,20 +46,15 @@ pub(crate) async fn mission_subscriptions<P: PackageStore>(
 }
 
 /// What is asked of one mission: it does not exist, so that a client forgets it.
-pub(crate) async fn absent<P: PackageStore>(
-    _: Arc<Inner<P>>,
-    mut ask: Ask,
-) -> Result<Answer, ApiError> {
-    ask.discard().await;
+pub(crate) async fn absent<P: PackageStore>(_: Arc<Inner<P>>, _: Ask) -> Result<Answer, ApiError> {
     Err(no_mission())
 }
 
 /// What makes or changes a mission.
 pub(crate) async fn not_yet<P: PackageStore>(
     _: Arc<Inner<P>>,
-    mut ask: Ask,
+    ask: Ask,
 ) -> Result<Answer, ApiError> {
-    ask.discard().await;
     // The plug-in for reports subscribes to this one whenever it connects, and does without.
     if (ask.param("name"), ask.param("rest")) == ("citrap", "subscription") {
         return Err(no_mission());

@@ -99,13 +99,12 @@ pub(crate) async fn upload<P: PackageStore>(
 /// Removes a package that the caller owns.
 pub(crate) async fn delete<P: PackageStore>(
     marti: Arc<Inner<P>>,
-    mut ask: Ask,
+    ask: Ask,
 ) -> Result<Answer, ApiError> {
     if ask.method == Method::HEAD {
         let allowed = "GET, POST, DELETE".to_owned();
         return Err(ApiError::MethodNotAllowed { method: "HEAD".to_owned(), allowed });
     }
-    ask.discard().await;
     let hash = match ask.query.read::<i64>("PrimaryKey") {
         Ok(Some(key)) if ask.query.get("hash").is_none() => {
             let mut filter = PackageFilter::new(Sight::of(&ask, &marti.relay).viewer(&marti.relay));
@@ -137,13 +136,12 @@ pub(crate) async fn set_metadata<P: PackageStore>(
         "keywords" => change.keywords = Some(ask.json(MAX_METADATA).await?),
         "mimetype" => change.mime_type = Some(word(&ask.text(MAX_METADATA).await?)?),
         "expiration" => {
-            ask.discard().await;
             let expires_ms = expiration(&ask.query)?;
             let missing = || ApiError::BadRequest("there must be an expiration".to_owned());
             change.expires_ms = Some(expires_ms.ok_or_else(missing)?);
         }
         // Clients set what this server has no use for, and want to be told that it went well.
-        _ => ask.discard().await,
+        _ => {}
     }
     alter(&marti, ask, hash, change).await?;
     Ok(answer::empty(StatusCode::OK))

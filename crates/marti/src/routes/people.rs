@@ -31,43 +31,47 @@ pub(crate) async fn client_end_points<P: PackageStore>(
     marti: Arc<Inner<P>>,
     ask: Ask,
 ) -> Result<Answer, ApiError> {
-    let relay = &marti.relay;
-    let policy = relay.policy();
-    let viewer = Sight::of(&ask, relay).relay_viewer();
+    let relay = marti.relay.clone();
+    let viewer = Sight::of(&ask, &relay).relay_viewer();
     let only_here = ask.query.is_set("showCurrentlyConnectedClients");
     // What cannot be read restricts nothing, like what is not there.
     let ago_s: Option<i64> = ask.query.read("secAgo").unwrap_or_default();
     let since_ms = ago_s
         .filter(|&seconds| seconds > 0)
         .map(|seconds| relay.now().unix_ms.saturating_sub(seconds.saturating_mul(1000)));
-    let wanted: Vec<_> = ask.query.list("group").collect();
-    let is_wanted = |team: &str| {
-        let is_this = |group: &&str| *group == groups::EVERYONE || *group == team;
+    let wanted: Vec<_> = ask.query.list("group").map(str::to_owned).collect();
+    let is_wanted = move |team: &str| {
+        let is_this = |group: &String| *group == groups::EVERYONE || *group == team;
         wanted.is_empty() || wanted.iter().any(is_this)
     };
-    let roles: HashMap<_, _> =
-        relay.contacts().into_iter().map(|contact| (contact.uid, contact.role)).collect();
-    let rows: Vec<_> = relay
-        .known_contacts()
-        .into_iter()
-        .filter(|known| !known.uid.is_empty() && !known.callsign.is_empty())
-        .filter(|known| viewer.sees(&policy, &known.team) && is_wanted(&known.team))
-        .filter(|known| known.is_here || !only_here)
-        .filter(|known| known.is_here || since_ms.is_none_or(|since| known.seen_ms >= since))
-        .map(|known| {
-            json!({
-                "callsign": &*known.callsign,
-                "uid": &*known.uid,
-                "username": "",
-                "team": &*known.team,
-                "role": roles.get(&*known.uid).map_or("", String::as_str),
-                "lastEventTime": time::text(known.seen_ms),
-                "lastStatus": if known.is_here { "Connected" } else { "Disconnected" },
+    let node_id = marti.config.node_id.clone();
+    let work = move || {
+        let policy = relay.policy();
+        let roles: HashMap<_, _> =
+            relay.contacts().into_iter().map(|contact| (contact.uid, contact.role)).collect();
+        let rows: Vec<_> = relay
+            .known_contacts()
+            .into_iter()
+            .filter(|known| !known.uid.is_empty() && !known.callsign.is_empty())
+            .filter(|known| viewer.sees(&policy, &known.team) && is_wanted(&known.team))
+            .filter(|known| known.is_here || !only_here)
+            .filter(|known| known.is_here || since_ms.is_none_or(|since| known.seen_ms >= since))
+            .map(|known| {
+                json!({
+                    "callsign": &*known.callsign,
+                    "uid": &*known.uid,
+                    "username": "",
+                    "team": &*known.team,
+                    "role": roles.get(&*known.uid).map_or("", String::as_str),
+                    "lastEventTime": time::text(known.seen_ms),
+                    "lastStatus": if known.is_here { "Connected" } else { "Disconnected" },
+                })
             })
-        })
-        .collect();
-    let kind = "com.bbn.marti.remote.ClientEndpoint";
-    Ok(answer::ok(&Envelope::new(kind, rows, &marti.config.node_id)))
+            .collect();
+        let kind = "com.bbn.marti.remote.ClientEndpoint";
+        Ok(answer::ok(&Envelope::new(kind, rows, &node_id)))
+    };
+    marti.shared.pipes.run(ask.caller.addr, work).await
 }
 
 /// Those who are present, as a bare list.
@@ -75,19 +79,19 @@ pub(crate) async fn contacts<P: PackageStore>(
     marti: Arc<Inner<P>>,
     ask: Ask,
 ) -> Result<Answer, ApiError> {
-    let relay = &marti.relay;
-    let policy = relay.policy();
-    let viewer = Sight::of(&ask, relay).relay_viewer();
-    let mut present = relay.contacts();
-    present.retain(|contact| viewer.sees(&policy, &contact.team));
-    Order::of(&ask.query).sort(&mut present, |contact: &ContactInfo, key| match key {
-        "uid" => contact.uid.clone(),
-        "team" => contact.team.clone(),
-        "role" => contact.role.clone(),
-        _ => contact.callsign.clone(),
-    });
-    let relay = relay.clone();
+    let relay = marti.relay.clone();
+    let viewer = Sight::of(&ask, &relay).relay_viewer();
+    let order = Order::of(&ask.query);
     let work = move || {
+        let policy = relay.policy();
+        let mut present = relay.contacts();
+        present.retain(|contact| viewer.sees(&policy, &contact.team));
+        order.sort(&mut present, |contact: &ContactInfo, key| match key {
+            "uid" => contact.uid.clone(),
+            "team" => contact.team.clone(),
+            "role" => contact.role.clone(),
+            _ => contact.callsign.clone(),
+        });
         let row = |contact: ContactInfo| -> Value {
             let newest = relay.newest(&contact.uid, &viewer);
             json!({
@@ -107,11 +111,7 @@ pub(crate) async fn contacts<P: PackageStore>(
 
 /// A filter of what a connection is sent. There is none, and to say so is better than to send what
 /// a client believes it has refused.
-pub(crate) async fn filter<P: PackageStore>(
-    _: Arc<Inner<P>>,
-    mut ask: Ask,
-) -> Result<Answer, ApiError> {
-    ask.discard().await;
+pub(crate) async fn filter<P: PackageStore>(_: Arc<Inner<P>>, _: Ask) -> Result<Answer, ApiError> {
     Err(ApiError::NotImplemented("streams are not filtered; teams decide who gets what".to_owned()))
 }
 

@@ -18,6 +18,7 @@ use super::packages;
 use crate::Role;
 use crate::answer::{self, Answer};
 use crate::ask::Ask;
+use crate::budget::Room;
 use crate::envelope::Envelope;
 use crate::error::ApiError;
 use crate::service::Inner;
@@ -38,7 +39,8 @@ pub(crate) async fn search<P: PackageStore>(
     ask: Ask,
 ) -> Result<Answer, ApiError> {
     let filter = filter::search(&ask.query, viewer(&marti, &ask))?;
-    let rows = rows(&*marti.packages, filter, |package| to_raw_value(&Row::of(package))).await?;
+    let row = |package: &DataPackage| text(&Row::of(package));
+    let rows = rows(&*marti.packages, marti.room(&ask), filter, row).await?;
     Ok(answer::ok(&Found { result_count: rows.len(), results: rows }))
 }
 
@@ -66,8 +68,8 @@ pub(crate) async fn api_search<P: PackageStore>(
 ) -> Result<Answer, ApiError> {
     let filter = filter::search(&ask.query, viewer(&marti, &ask))?;
     let is_operator = ask.caller.role == Role::Operator;
-    let row = |package: &DataPackage| to_raw_value(&Resource::of(package, is_operator));
-    let rows = rows(&*marti.packages, filter, row).await?;
+    let row = |package: &DataPackage| text(&Resource::of(package, is_operator));
+    let rows = rows(&*marti.packages, marti.room(&ask), filter, row).await?;
     Ok(answer::ok(&Envelope::new("Resource", rows, &marti.config.node_id)))
 }
 
@@ -89,8 +91,8 @@ pub(crate) async fn files<P: PackageStore>(
 ) -> Result<Answer, ApiError> {
     let filter = filter::files(&ask.query, viewer(&marti, &ask))?;
     let sight = Sight::of(&ask, &marti.relay);
-    let row = |package: &DataPackage| to_raw_value(&FileRow::of(package, &sight));
-    let rows = rows(&*marti.packages, filter, row).await?;
+    let row = |package: &DataPackage| text(&FileRow::of(package, &sight));
+    let rows = rows(&*marti.packages, marti.room(&ask), filter, row).await?;
     Ok(answer::ok(&Envelope::new("Files", rows, &marti.config.node_id)))
 }
 
@@ -115,9 +117,8 @@ pub(crate) async fn file<P: PackageStore>(
 /// Removes a file that the caller owns.
 pub(crate) async fn delete_file<P: PackageStore>(
     marti: Arc<Inner<P>>,
-    mut ask: Ask,
+    ask: Ask,
 ) -> Result<Answer, ApiError> {
-    ask.discard().await;
     let hash = packages::hash_of(ask.param("hash"))?;
     packages::remove(&marti, ask, hash).await
 }
@@ -125,9 +126,8 @@ pub(crate) async fn delete_file<P: PackageStore>(
 /// Changes what is known of a file that the caller owns. To whom it belongs only the operator says.
 pub(crate) async fn set_file<P: PackageStore>(
     marti: Arc<Inner<P>>,
-    mut ask: Ask,
+    ask: Ask,
 ) -> Result<Answer, ApiError> {
-    ask.discard().await;
     let hash = packages::hash_of(ask.param("hash"))?;
     let mut change = PackageChange::default();
     let keywords: Vec<_> = ask.query.list("keywords").map(str::to_owned).collect();
@@ -148,31 +148,42 @@ pub(crate) async fn files_config<P: PackageStore>(
     Ok(answer::ok(&json!({ "uploadSizeLimit": marti.config.max_upload_bytes / MEGABYTE })))
 }
 
-/// The rows of what is found, as far as an answer may have them. Of the entries themselves there is
-/// never more than one in memory.
-async fn rows<P: PackageStore>(
+/// The rows of what is found, as far as an answer may have them; `row` makes one, and says how many
+/// bytes it has. Of the entries themselves there is never more than one in memory, and of the rows
+/// of all who ask no more than there is room for.
+pub(super) async fn rows<P: PackageStore, R: Send>(
     packages: &P,
+    mut room: Room,
     filter: PackageFilter,
-    mut row: impl FnMut(&DataPackage) -> serde_json::Result<Box<RawValue>> + Send,
-) -> Result<Vec<Box<RawValue>>, ApiError> {
+    mut row: impl FnMut(&DataPackage) -> Result<(R, usize), ApiError> + Send,
+) -> Result<Vec<R>, ApiError> {
     let (mut rows, mut bytes, mut failure) = (Vec::new(), 0, None);
     let take = |package| {
-        let row = match row(&package) {
-            Ok(row) => row,
-            Err(error) => {
-                failure = Some(error);
-                return ControlFlow::Break(());
+        let taken = row(&package).and_then(|(row, len)| {
+            bytes += len;
+            if bytes > MAX_ROW_BYTES && !rows.is_empty() {
+                return Ok(ControlFlow::Break(()));
             }
-        };
-        bytes += row.get().len();
-        if bytes > MAX_ROW_BYTES && !rows.is_empty() {
-            return ControlFlow::Break(());
-        }
-        rows.push(row);
-        ControlFlow::Continue(())
+            if !room.grow(len) {
+                return Err(ApiError::too_much());
+            }
+            rows.push(row);
+            Ok(ControlFlow::Continue(()))
+        });
+        taken.unwrap_or_else(|error| {
+            failure = Some(error);
+            ControlFlow::Break(())
+        })
     };
     packages.visit(&filter, take).await?;
-    failure.map_or(Ok(rows), |error| Err(ApiError::Internal(error.to_string())))
+    failure.map_or(Ok(rows), Err)
+}
+
+/// A row as JSON, and its size.
+fn text(row: &impl Serialize) -> Result<(Box<RawValue>, usize), ApiError> {
+    let row = to_raw_value(row).map_err(|error| ApiError::Internal(error.to_string()))?;
+    let len = row.get().len();
+    Ok((row, len))
 }
 
 /// The entry of a content that a viewer sees.

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::chunks::Chunks;
 use super::head::{Framing, Look, look};
@@ -24,10 +24,11 @@ const READ: usize = 8 << 10;
 /// Empty lines before a request, which some clients send behind a body.
 const MAX_EMPTY_LINES: u8 = 2;
 
-/// What is read of a peer to whom nothing more is said, and for how long: a connection that is
-/// closed with unread bytes takes the answer with it.
-const MAX_LEFT: usize = 256 << 10;
-const LINGER: Duration = Duration::from_secs(2);
+/// What is read of a peer to whom nothing more is said, for how long in all, and how long it may
+/// send nothing: a connection that is closed with unread bytes takes the answer with it.
+const MAX_LEFT: usize = 1 << 20;
+const LINGER: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// A connection whose requests are looked at.
 pub(super) struct Guard<S, H> {
@@ -40,10 +41,18 @@ pub(super) struct Guard<S, H> {
     good: usize,
     stage: Stage,
     /// The end: nothing is written any more, and what is still coming is read until then.
-    linger: Option<(Pin<Box<Sleep>>, usize)>,
+    linger: Option<Linger>,
     counters: Arc<Counters>,
     /// What lives as long as the connection.
     _held: H,
+}
+
+/// How much longer a peer is read to whom nothing more is said.
+struct Linger {
+    /// Bytes.
+    left: usize,
+    end: Instant,
+    silent: Pin<Box<Sleep>>,
 }
 
 /// What comes next on the connection.
@@ -250,15 +259,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Unpin> AsyncWrite for Guard<S, H> {
         if this.linger.is_none() {
             ready!(Pin::new(this.inner.get_mut()).poll_shutdown(cx))?;
             let left = if this.is_amid() { MAX_LEFT } else { 0 };
-            this.linger = Some((Box::pin(sleep(LINGER)), left));
+            let end = Instant::now() + LINGER;
+            this.linger = Some(Linger { left, end, silent: Box::pin(sleep(SILENCE)) });
         }
-        let Some((end, left)) = &mut this.linger else { return Poll::Ready(Ok(())) };
-        while *left > 0 && end.as_mut().poll(cx).is_pending() {
+        let Some(linger) = &mut this.linger else { return Poll::Ready(Ok(())) };
+        while linger.left > 0 && linger.silent.as_mut().poll(cx).is_pending() {
             let mut space = [0; READ];
             let mut read = ReadBuf::new(&mut space);
             let result = ready!(Pin::new(this.inner.get_mut()).poll_read(cx, &mut read));
             let len = read.filled().len();
-            *left = if result.is_err() || len == 0 { 0 } else { left.saturating_sub(len) };
+            let is_over = result.is_err() || len == 0;
+            linger.left = if is_over { 0 } else { linger.left.saturating_sub(len) };
+            linger.silent.as_mut().reset((Instant::now() + SILENCE).min(linger.end));
         }
         Poll::Ready(Ok(()))
     }

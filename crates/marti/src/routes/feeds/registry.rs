@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use relay::{TeamPolicy, Viewer};
@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::file;
+use super::forms::Forms;
 use super::model::{Connection, Feed};
-use super::{file, vcm};
+use crate::budget::{Budget, Room};
 use crate::error::ApiError;
 use crate::{Caller, Role};
 
@@ -38,6 +40,29 @@ pub(super) struct Row {
     owner: Owner,
     /// The teams it is for; everybody if there are none named.
     teams: Option<BTreeSet<String>>,
+    #[serde(skip)]
+    forms: Forms,
+    /// Bytes of its largest form, of which the one in the file is one.
+    #[serde(skip)]
+    size: usize,
+}
+
+impl Row {
+    fn new(connection: Connection, owner: Owner, teams: Option<BTreeSet<String>>) -> Self {
+        Self { connection, owner, teams, forms: Forms::default(), size: 0 }.written()
+    }
+
+    /// The same with its forms, which a file does not have.
+    fn written(mut self) -> Self {
+        self.forms = Forms::of(&self.connection);
+        let kept = serde_json::to_vec(&self).map_or(usize::MAX, |json| json.len());
+        self.size = self.forms.largest().max(kept);
+        self
+    }
+
+    pub(super) fn forms(&self) -> &Forms {
+        &self.forms
+    }
 }
 
 /// Who may change a connection, besides the operator: a user, or where nobody is asked for a name,
@@ -95,10 +120,6 @@ pub(super) fn find<'a>(rows: &'a Rows, uuid: &str, who: &Changer) -> Result<&'a 
 
 /// Puts a connection in, new or in the place of its former self, for those whom that was for.
 pub(super) fn put(rows: &mut Rows, connection: Connection, who: &Changer) -> Result<(), ApiError> {
-    if size_of(&connection, &connection) > MAX_CONNECTION_BYTES {
-        let text = format!("a video connection has no more than {MAX_CONNECTION_BYTES} bytes");
-        return Err(ApiError::TooLarge(text));
-    }
     let (owner, teams) = match rows.get(&connection.uuid) {
         Some(former) => {
             who.may_change(former)?;
@@ -107,17 +128,13 @@ pub(super) fn put(rows: &mut Rows, connection: Connection, who: &Changer) -> Res
         None if rows.len() >= MAX_CONNECTIONS => return Err(full()),
         None => (who.owner(), who.teams.clone()),
     };
-    rows.insert(connection.uuid.clone(), Arc::new(Row { connection, owner, teams }));
+    let row = Row::new(connection, owner, teams);
+    if row.forms.largest() > MAX_CONNECTION_BYTES {
+        let text = format!("a video connection has no more than {MAX_CONNECTION_BYTES} bytes");
+        return Err(ApiError::TooLarge(text));
+    }
+    rows.insert(row.connection.uuid.clone(), Arc::new(row));
     Ok(())
-}
-
-/// Size of a connection in its largest form: as JSON, alone or as it is `kept`, or as XML, in which
-/// a letter may be five. Bytes.
-fn size_of(connection: &Connection, kept: &impl Serialize) -> usize {
-    let xml = [false, true]
-        .map(|has_whole_urls| vcm::write([connection].into_iter(), has_whole_urls).len());
-    let json = serde_json::to_vec(kept).map_or(usize::MAX, |json| json.len());
-    xml.into_iter().fold(json, usize::max)
 }
 
 /// Forgets a connection.
@@ -170,11 +187,20 @@ fn full() -> ApiError {
     ApiError::Full("there are as many feeds as the server keeps".to_owned())
 }
 
+/// Connections as they were when somebody began to read them.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) rows: Arc<Rows>,
+    _room: Room,
+}
+
 /// The feeds, in memory and in a file.
 #[derive(Debug)]
 pub(super) struct Registry {
     file: Option<PathBuf>,
     rows: Mutex<Arc<Rows>>,
+    /// What is being read, as long as somebody reads it.
+    shown: Mutex<Weak<Shown>>,
     /// One change at a time.
     turn: Arc<Semaphore>,
 }
@@ -186,21 +212,48 @@ impl Registry {
         let count = rows.len();
         let mut spare = MAX_BYTES;
         let fits = |row: &Row| {
-            let left = spare.checked_sub(size_of(&row.connection, row));
+            let left = spare.checked_sub(row.size);
             spare = left.unwrap_or(spare);
             left.is_some()
         };
         let by_uuid = |row: Row| (row.connection.uuid.clone(), Arc::new(row));
-        let rows: Rows = rows.into_iter().filter(fits).take(MAX_CONNECTIONS).map(by_uuid).collect();
+        let rows = rows.into_iter().map(Row::written).filter(fits);
+        let rows: Rows = rows.take(MAX_CONNECTIONS).map(by_uuid).collect();
         if rows.len() < count {
             tracing::warn!(kept = rows.len(), count, "there are more video feeds than fit");
         }
-        Self { file, rows: Mutex::new(Arc::new(rows)), turn: Arc::new(Semaphore::new(1)) }
+        let (rows, turn) = (Mutex::new(Arc::new(rows)), Arc::new(Semaphore::new(1)));
+        Self { file, rows, shown: Mutex::default(), turn }
     }
 
     /// What there is now.
     pub(super) fn rows(&self) -> Arc<Rows> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What there is now, for a reader. It is counted once for all who read the same, so however many
+    /// do not take it, and however often it changes meanwhile, it costs no more than the budget.
+    ///
+    /// # Errors
+    ///
+    /// When too much is being read.
+    pub(super) fn show(
+        &self,
+        budget: &Budget,
+        addr: Option<IpAddr>,
+    ) -> Result<Arc<Shown>, ApiError> {
+        let rows = self.rows();
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shown) = shown.upgrade().filter(|shown| Arc::ptr_eq(&shown.rows, &rows)) {
+            return Ok(shown);
+        }
+        let mut room = budget.room(addr);
+        if !room.grow(rows.values().map(|row| row.forms.total()).sum()) {
+            return Err(ApiError::too_much());
+        }
+        let new = Arc::new(Shown { rows, _room: room });
+        *shown = Arc::downgrade(&new);
+        Ok(new)
     }
 
     /// Changes what there is. It is in the file when this returns, whoever asked being still there or
@@ -229,7 +282,7 @@ impl Registry {
     }
 
     fn keep(&self, rows: &Rows) -> Result<(), ApiError> {
-        if rows.values().map(|row| size_of(&row.connection, &**row)).sum::<usize>() > MAX_BYTES {
+        if rows.values().map(|row| row.size).sum::<usize>() > MAX_BYTES {
             return Err(full());
         }
         let Some(path) = &self.file else { return Ok(()) };

@@ -1,5 +1,7 @@
 //! Feeds as ATAK writes and reads them: XML, with an address in parts.
 
+use std::fmt::Write as _;
+
 use cot_core::xml::Element;
 use quick_xml::Reader;
 use quick_xml::escape::resolve_xml_entity;
@@ -15,18 +17,15 @@ const MAX_FEEDS: usize = 1000;
 
 const DEFAULT_TIMEOUT: &str = "10000";
 
-/// The document.
-pub(super) fn write<'a>(
-    connections: impl Iterator<Item = &'a Connection>,
-    has_whole_urls: bool,
-) -> String {
-    let mut root = Element::new("videoConnections");
-    for connection in connections.filter(|connection| connection.active) {
-        for feed in connection.feeds.iter().filter(|feed| feed.active) {
-            root.push(element(connection, feed, has_whole_urls));
-        }
+/// The feeds of a connection that are switched on, one behind the other.
+pub(super) fn feeds(connection: &Connection, has_whole_urls: bool) -> String {
+    let active = connection.feeds.iter().filter(|feed| connection.active && feed.active);
+    let mut text = String::new();
+    for feed in active {
+        // Writing to a text does not fail.
+        let _ = write!(text, "{}", element(connection, feed, has_whole_urls));
     }
-    root.to_string()
+    text
 }
 
 fn element(connection: &Connection, feed: &Feed, has_whole_urls: bool) -> Element {
@@ -226,6 +225,7 @@ impl<'a> Parts<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::feeds as feeds_of;
     use super::*;
 
     #[test]
@@ -263,16 +263,19 @@ mod tests {
         let feeds = read(sent).unwrap();
         assert_eq!((feeds.len(), &*feeds[0].url), (1, "rtsp://198.51.100.7:554/live"));
         let connections: Vec<_> = feeds.iter().cloned().map(Connection::of).collect();
-        let written = write(connections.iter(), false);
+        let write = |has_whole_urls| {
+            let feeds = connections.iter().map(|connection| feeds_of(connection, has_whole_urls));
+            format!("<videoConnections>{}</videoConnections>", feeds.collect::<String>())
+        };
+        let written = write(false);
         assert!(written.starts_with(
             "<videoConnections><feed><protocol>rtsp</protocol><alias>Cam &amp; 1 &lt;x&gt;</alias>\
             <uid>cam-1</uid><address>198.51.100.7</address><port>554</port>"
         ));
         assert_eq!(read(&written).unwrap(), feeds);
-        let whole = write(connections.iter(), true);
+        let whole = write(true);
         assert!(whole.contains("<address>rtsp://198.51.100.7:554/live</address>"), "{whole}");
         assert_eq!(read(&whole).unwrap(), feeds);
-        assert_eq!(write([].into_iter(), false), "<videoConnections/>");
     }
 
     #[test]

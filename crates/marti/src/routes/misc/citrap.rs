@@ -15,7 +15,7 @@ use crate::ask::Ask;
 use crate::error::ApiError;
 use crate::markup::escaped;
 use crate::query::Query;
-use crate::routes::packages;
+use crate::routes::{packages, resources};
 use crate::service::Inner;
 use crate::sight::Sight;
 use crate::time;
@@ -54,8 +54,8 @@ pub(crate) async fn list<P: PackageStore>(
     filter.until_ms = read("endTime")?;
     let limit = ask.query.read("maxReportCount").unwrap_or_default();
     filter.limit = limit.unwrap_or(MAX_REPORTS).min(MAX_REPORTS);
-    let packages = marti.packages.list(&filter).await?;
-    let reports = named(packages, &marti, &ask);
+    let reports = resources::rows(&*marti.packages, marti.room(&ask), filter, Report::of).await?;
+    let reports = named(reports, &marti, &ask);
     let accept = ask.header(ACCEPT).unwrap_or_default().to_ascii_lowercase();
     if accept.contains("application/xml") && !accept.contains("json") && !accept.contains("*/*") {
         return Ok(answer::xml(xml(&reports)));
@@ -121,35 +121,53 @@ fn with(query: &Query, fields: &[(&str, &str)]) -> Query {
     query
 }
 
+/// What a list has of a report.
+struct Report {
+    id: String,
+    title: String,
+    sender_uid: String,
+    date_time: String,
+}
+
+impl Report {
+    fn of(package: &DataPackage) -> Result<(Self, usize), ApiError> {
+        let report = Self {
+            id: package.hash.to_string(),
+            title: package.name.clone(),
+            sender_uid: package.creator_uid.clone().unwrap_or_default(),
+            date_time: time::text(package.submitted_ms),
+        };
+        // As XML or JSON it has about 300 bytes more.
+        let len = 400 + report.title.len() + report.sender_uid.len();
+        Ok((report, len))
+    }
+}
+
 /// Reports with the callsigns of their senders, as far as the caller sees these; empty otherwise.
 fn named<P: PackageStore>(
-    reports: Vec<DataPackage>,
+    reports: Vec<Report>,
     marti: &Inner<P>,
     ask: &Ask,
-) -> Vec<(DataPackage, Arc<str>)> {
+) -> Vec<(Report, Arc<str>)> {
     let relay = &marti.relay;
     let (policy, viewer) = (relay.policy(), Sight::of(ask, relay).relay_viewer());
     let mut known = relay.known_contacts();
     known.retain(|known| viewer.sees(&policy, &known.team));
     let callsigns: HashMap<_, _> =
         known.into_iter().map(|known| (known.uid, known.callsign)).collect();
-    let callsign = |report: &DataPackage| {
-        let uid = report.creator_uid.as_deref().unwrap_or_default();
-        callsigns.get(uid).cloned().unwrap_or_default()
-    };
-    let with_callsign = |report| {
-        let callsign = callsign(&report);
+    let with_callsign = |report: Report| {
+        let callsign = callsigns.get(&*report.sender_uid).cloned().unwrap_or_default();
         (report, callsign)
     };
     reports.into_iter().map(with_callsign).collect()
 }
 
-fn row((report, callsign): &(DataPackage, Arc<str>)) -> Value {
+fn row((report, callsign): &(Report, Arc<str>)) -> Value {
     let mut row = json!({
-        "id": report.hash.to_string(),
-        "title": report.name,
+        "id": report.id,
+        "title": report.title,
         "userCallsign": &**callsign,
-        "dateTime": time::text(report.submitted_ms),
+        "dateTime": report.date_time,
     });
     if let Some(row) = row.as_object_mut() {
         row.extend(EMPTY.map(|name| (name.to_owned(), "".into())));
@@ -157,17 +175,17 @@ fn row((report, callsign): &(DataPackage, Arc<str>)) -> Value {
     row
 }
 
-fn xml(reports: &[(DataPackage, Arc<str>)]) -> String {
+fn xml(reports: &[(Report, Arc<str>)]) -> String {
     let mut xml = String::from("<reports>");
     for (report, callsign) in reports {
         // Writing to a text does not fail.
         let _ = write!(
             xml,
             r#"<report id="{}" title="{}" userCallsign="{}" dateTime="{}"/>"#,
-            report.hash,
-            escaped(&report.name),
+            report.id,
+            escaped(&report.title),
             escaped(callsign),
-            time::text(report.submitted_ms),
+            report.date_time,
         );
     }
     xml.push_str("</reports>");

@@ -46,9 +46,8 @@ pub(crate) async fn addressee<P: PackageStore>(
 /// Has a contact told that a package is there for it, now or on its return.
 pub(crate) async fn push<P: PackageStore>(
     marti: Arc<Inner<P>>,
-    mut ask: Ask,
+    ask: Ask,
 ) -> Result<Answer, ApiError> {
-    ask.discard().await;
     let hash = hash_of(ask.param("hash"))?;
     let to = Addressee::of(&marti, &ask)?;
     marti.packages.find(hash, &Viewer::Everything).await?.ok_or_else(|| absent(hash))?;

@@ -20,13 +20,12 @@ pub(super) async fn package<P: PackageStore>(
     ask: &mut Ask,
 ) -> Result<DataPackage, ApiError> {
     let sight = Sight::of(ask, &marti.relay);
-    let described = describe::package(ask, &sight);
-    let boundary = multipart::boundary(ask).and_then(|boundary| {
+    let upload = describe::package(ask, &sight)?;
+    let Some(boundary) = multipart::boundary(ask)? else {
         let text = "the body must be multipart/form-data with a file";
-        boundary.ok_or_else(|| ApiError::BadRequest(text.to_owned()))
-    });
-    let begun = described.and_then(|upload| Ok((upload, boundary?)));
-    finish(marti, ask, begun.map(|(upload, boundary)| (upload, Some(boundary)))).await
+        return Err(ApiError::BadRequest(text.to_owned()));
+    };
+    take(marti, ask, upload, Some(boundary)).await
 }
 
 /// Takes a file, which is the body itself or in a form.
@@ -35,29 +34,9 @@ pub(super) async fn file<P: PackageStore>(
     ask: &mut Ask,
 ) -> Result<DataPackage, ApiError> {
     let sight = Sight::of(ask, &marti.relay);
-    let described = describe::file(ask, &sight);
-    let begun = described.and_then(|upload| Ok((upload, multipart::boundary(ask)?)));
-    finish(marti, ask, begun).await
-}
-
-/// Takes what is described, or gives the client a chance to read why not.
-async fn finish<P: PackageStore>(
-    marti: &Inner<P>,
-    ask: &mut Ask,
-    begun: Result<(Upload, Option<String>), ApiError>,
-) -> Result<DataPackage, ApiError> {
-    let taken = match begun {
-        Ok((upload, boundary)) => take(marti, ask, upload, boundary).await,
-        Err(error) => Err(error),
-    };
-    if let Err(ApiError::Timeout(_)) = taken {
-        return taken;
-    }
-    // A client that waits to be told to go on has sent nothing that would have to be read.
-    if taken.is_ok() || !ask.headers.contains_key(http::header::EXPECT) {
-        ask.discard().await;
-    }
-    taken
+    let upload = describe::file(ask, &sight)?;
+    let boundary = multipart::boundary(ask)?;
+    take(marti, ask, upload, boundary).await
 }
 
 async fn take<P: PackageStore>(

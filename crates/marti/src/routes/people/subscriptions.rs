@@ -24,24 +24,25 @@ pub(crate) async fn list<P: PackageStore>(
     marti: Arc<Inner<P>>,
     ask: Ask,
 ) -> Result<Answer, ApiError> {
-    let relay = &marti.relay;
-    let policy = relay.policy();
-    let viewer = Sight::of(&ask, relay).relay_viewer();
+    let relay = marti.relay.clone();
+    let viewer = Sight::of(&ask, &relay).relay_viewer();
     let is_operator = ask.caller.role == Role::Operator;
-    let mut clients = relay.clients();
-    clients.retain(|client| {
-        is_operator || (!client.uid.is_empty() && viewer.sees(&policy, &client.team))
-    });
-    Order::of(&ask.query).sort(&mut clients, |client: &ClientInfo, key| match key {
-        "uid" | "clientuid" => client.uid.clone(),
-        "team" => client.team.clone(),
-        "role" => client.role.clone(),
-        _ => client.callsign.clone(),
-    });
-    let now_ms = relay.now().unix_ms;
-    let rows = page(&ask.query, clients);
-    let (relay, node_id) = (relay.clone(), marti.config.node_id.clone());
+    let (addr, query) = (ask.caller.addr, ask.query);
+    let node_id = marti.config.node_id.clone();
     let work = move || {
+        let policy = relay.policy();
+        let mut clients = relay.clients();
+        clients.retain(|client| {
+            is_operator || (!client.uid.is_empty() && viewer.sees(&policy, &client.team))
+        });
+        Order::of(&query).sort(&mut clients, |client: &ClientInfo, key| match key {
+            "uid" | "clientuid" => client.uid.clone(),
+            "team" => client.team.clone(),
+            "role" => client.role.clone(),
+            _ => client.callsign.clone(),
+        });
+        let now_ms = relay.now().unix_ms;
+        let rows = page(&query, clients);
         let row = |client: ClientInfo| {
             let newest = relay.newest(&client.uid, &viewer);
             let device = newest.map(|event| Device::of(&event)).unwrap_or_default();
@@ -50,7 +51,7 @@ pub(crate) async fn list<P: PackageStore>(
         let rows: Vec<_> = rows.into_iter().map(row).collect();
         Ok(answer::ok(&Envelope::new("SubscriptionInfo", rows, &node_id)))
     };
-    marti.shared.pipes.run(ask.caller.addr, work).await
+    marti.shared.pipes.run(addr, work).await
 }
 
 /// A row, with every member that clients look for; what is not known is 0 or empty.
