@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use super::*;
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use http_body::Body as _;
-use http_body_util::Empty;
-use marti::{Caller, History, HistoryError, Marti, MartiConfig, Past};
+use http_body_util::{BodyExt, Empty};
+use marti::{Body, Caller, History, HistoryError, Marti, MartiConfig, Past};
 use support::until;
 use tokio::net::{TcpListener, TcpSocket};
 use tower_service::Service;
@@ -62,13 +62,7 @@ fn t08_answers_are_bounded_alone_and_together() {
     let count = |path: &str| server.get(path).json()["resultCount"].as_u64().unwrap();
     let first = count("/Marti/sync/search");
     assert_eq!(first + count(&format!("/Marti/sync/search?offset={first}")), 700);
-    let ask = |addr: &str| {
-        let mut marti = server.marti.clone();
-        let request = Request::get("/Marti/sync/search").header("Host", "x");
-        let caller = Caller::plain(addr.parse().unwrap());
-        let request = request.extension(caller).body(Empty::<Bytes>::new()).unwrap();
-        server.run(marti.call(request)).unwrap()
-    };
+    let ask = |addr: &str| call(&server, addr, "/Marti/sync/search");
     let taken = |addr| {
         let answers: Vec<_> = (0..10).map(|_| ask(addr)).collect();
         let refused = answers.iter().filter(|answer| answer.status() == 503).count();
@@ -86,6 +80,75 @@ fn t08_answers_are_bounded_alone_and_together() {
     assert!(bytes <= 3 << 20, "{bytes}");
     drop((first, third));
     assert_eq!(ask("10.0.0.1").status(), 200);
+}
+
+/// Asks for something from an address, without a socket.
+fn call(server: &Server, addr: &str, path: &str) -> Response<Body> {
+    let mut marti = server.marti.clone();
+    let request = Request::get(path).header("Host", "x");
+    let caller = Caller::plain(addr.parse().unwrap());
+    let request = request.extension(caller).body(Empty::<Bytes>::new()).unwrap();
+    server.run(marti.call(request)).unwrap()
+}
+
+#[test]
+fn t08_lists_of_feeds_are_shared_by_those_who_do_not_take_them() {
+    let server = Server::open();
+    let post = |at: usize, letter: &str| {
+        let alias = letter.repeat(60_000);
+        let feed = format!(r#"{{"alias":"{alias}","url":"rtsp://h/{at}"}}"#);
+        let body = format!(r#"{{"uuid":"{at}","alias":"A","feeds":[{feed}]}}"#);
+        server.ask("POST", "/Marti/api/video", "", body.as_bytes()).expect(200);
+    };
+    (0..15).for_each(|at| post(at, "a"));
+    // However many read the same, it is there once.
+    let paths = ["/Marti/vcm", "/Marti/api/video", "/Marti/api/video?protocol=rtsp"];
+    let readers: Vec<_> = (0..300)
+        .map(|at| call(&server, &format!("10.0.0.{}", at % 100), paths[at % paths.len()]))
+        .collect();
+    for answer in readers {
+        assert_eq!(answer.status(), 200);
+        let len = answer.body().size_hint().exact().unwrap();
+        let bytes = server.run(answer.into_body().collect()).unwrap().to_bytes();
+        assert!(bytes.len() as u64 == len && len > 900_000, "{len}");
+    }
+    // Those who each hold what it was at another time hold no more than anybody.
+    let mut held = Vec::new();
+    for (addr, most) in [("10.0.0.1", 3), ("10.0.0.2", 3), ("10.0.0.3", 0)] {
+        for at in 0..4 {
+            post(0, ["b", "c", "d", "e"][at]);
+            let answer = call(&server, addr, paths[at % 2]);
+            assert_eq!(answer.status(), if at < most { 200 } else { 503 }, "{addr} {at}");
+            held.push(answer);
+        }
+    }
+    drop(held);
+    assert_eq!(call(&server, "10.0.0.1", "/Marti/vcm").status(), 200);
+}
+
+#[test]
+fn t08_bodies_are_bounded_alone_and_together() {
+    let server = Server::open();
+    let len = 1 << 20;
+    let mut senders: Vec<_> = (0..20).map(|_| server.connect()).collect();
+    for sender in &mut senders {
+        sender.send(&server.head("POST", "/api/events", "", Some(len)));
+        sender.try_send(&vec![b' '; len - 1_000]);
+    }
+    // Eight of them fit from one address; others have room.
+    let mut other = server.connect_from("127.0.0.2".parse().unwrap());
+    other.send(&server.head("POST", "/api/events", "", Some(len)));
+    other.send(&vec![b' '; len]);
+    other.answer().expect(400);
+    let mut refused = 0;
+    for mut sender in senders {
+        sender.try_send(&[b' '; 1_000]);
+        let status = sender.answer().status;
+        assert!(status == 400 || status == 503, "{status}");
+        refused += usize::from(status == 503);
+    }
+    assert!((10..20).contains(&refused), "{refused}");
+    server.ask("POST", "/api/events", "", &vec![b' '; len]).expect(400);
 }
 
 /// What is recorded cannot even be read.
