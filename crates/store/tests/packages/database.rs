@@ -163,3 +163,39 @@ async fn a_database_of_a_later_version_is_refused_and_left_as_it_is() {
     assert!(error.to_string().contains("another version"), "{error}");
     assert!(path.exists());
 }
+
+/// What was made by an earlier version, or copied by hand, may have been open to everybody.
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_may_read_the_database_after_a_start() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let dir = tempfile::tempdir().unwrap();
+    let mode = |name: &str| {
+        let metadata = fs::symlink_metadata(dir.path().join(name)).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    let store = open(dir.path()).await;
+    store.insert(upload("a"), &b"PK"[..]).await.unwrap();
+    store.close().await;
+    drop(store);
+    // As after a crash: what SQLite keeps beside the database is there, too.
+    for name in ["packages.db-wal", "packages.db-shm"] {
+        fs::write(dir.path().join(name), "").unwrap();
+    }
+    let elsewhere = dir.path().join("mine");
+    fs::write(&elsewhere, "").unwrap();
+    symlink(&elsewhere, dir.path().join("packages.db.link")).unwrap();
+    fs::write(dir.path().join("packages.db.damaged-1"), "").unwrap();
+    let files = ["packages.db", "packages.db-wal", "packages.db-shm", "packages.db.damaged-1"];
+    for name in files.into_iter().chain(["mine"]) {
+        fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    fs::set_permissions(dir.path().join("blobs"), fs::Permissions::from_mode(0o755)).unwrap();
+
+    let store = open(dir.path()).await;
+    store.insert(upload("b"), &b"PK2"[..]).await.unwrap();
+    assert_eq!(files.map(mode), [0o600; 4]);
+    assert_eq!((mode("blobs"), mode("mine")), (0o700, 0o644));
+    assert_eq!(names(&store).await.len(), 2);
+}

@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io;
 #[cfg(unix)]
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ use sqlx::{Connection, Error};
 use super::detached::blocking;
 use super::reconcile::PackagesReport;
 use crate::StoreError;
+
+/// The database. What SQLite keeps beside it, and what was set aside, begins with the same name.
+const DATABASE: &str = "packages.db";
 
 /// Connections that read. Each has a thread and its pages.
 const READERS: u32 = 2;
@@ -52,6 +55,12 @@ mod code {
 pub(super) async fn open(dir: &Path) -> Result<(SqliteConnection, PackagesReport), StoreError> {
     let mut report = PackagesReport::default();
     let path = file(dir);
+    let owned = dir.to_owned();
+    blocking(move || {
+        tighten(&owned);
+        Ok(())
+    })
+    .await?;
     let refused = match connect(&path).await {
         Ok((connection, is_new)) => {
             report.is_database_new = is_new;
@@ -177,7 +186,7 @@ impl From<MigrateError> for Refused {
 }
 
 fn file(dir: &Path) -> PathBuf {
-    dir.join("packages.db")
+    dir.join(DATABASE)
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -246,6 +255,36 @@ pub(super) fn create(path: &Path) -> io::Result<()> {
     options.mode(0o600);
     options.open(path).map(drop)
 }
+
+/// Takes from everybody but the owner what rights there are on the database and on the directories
+/// of contents: those that somebody copied here, or an earlier version made, may have more than new
+/// ones get. Where the system refuses, they remain as they are, which is no reason not to work.
+#[cfg(unix)]
+fn tighten(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // This does not follow links.
+        let Ok(metadata) = entry.metadata() else { continue };
+        let is_own = match metadata.is_dir() {
+            true => matches!(&*name, "blobs" | "damaged" | "tmp"),
+            false => metadata.is_file() && name.starts_with(DATABASE),
+        };
+        let mode = metadata.permissions().mode();
+        if is_own && mode & 0o077 != 0 {
+            let path = entry.path();
+            let done = fs::set_permissions(&path, fs::Permissions::from_mode(mode & 0o700));
+            if let Err(error) = done {
+                tracing::debug!(path = %path.display(), %error, "rights cannot be taken away");
+            }
+        }
+    }
+}
+
+/// Where there are no such rights, there is nothing to do.
+#[cfg(not(unix))]
+fn tighten(_dir: &Path) {}
 
 fn primary_code(error: &Error) -> Option<i32> {
     Some(extended_code(error)? & 0xff)
