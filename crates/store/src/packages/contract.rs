@@ -272,6 +272,11 @@ async fn teams_see_their_own<S: PackageStore>(store: &S) {
     assert_eq!(names(store, &all(&both)).await, ["of red"], "a content is listed once");
     assert_eq!(names(store, &all(&Viewer::Everything)).await, ["of red"]);
     assert_eq!(names(store, &all(&nobody)).await, [""; 0]);
+    let each = |viewer: &Viewer| PackageFilter { each_audience: true, ..all(viewer) };
+    assert_eq!(names(store, &each(&cyan())).await, ["of cyan"], "nobody sees another's name");
+    assert_eq!(names(store, &each(&both)).await, ["of red", "of cyan"], "each entry is listed");
+    assert_eq!(names(store, &each(&Viewer::Everything)).await, ["of red", "of cyan"]);
+    assert_eq!(names(store, &each(&nobody)).await, [""; 0]);
     let usage = store.usage().await.expect(READ);
     assert_eq!((usage.packages, usage.contents, usage.bytes), (2, 1, 6));
 
@@ -375,6 +380,16 @@ async fn only_owners_remove<S: PackageStore>(store: &S) {
         assert_eq!(content.read_u8().await.expect("open content stays"), b'a');
         is_empty(store, "all was removed").await;
     }
+    // One entry of a content may be meant, by its number.
+    let kept = store.insert(upload("kept"), &b"a"[..]).await.expect(TAKEN);
+    let other = Upload::new("gone", Audience::groups(["Red"]));
+    let gone = store.insert(other, &b"a"[..]).await.expect(TAKEN);
+    let one = Owner::Entry(gone.key);
+    let refused = store.remove(gone.hash, &cyan(), &one).await;
+    assert!(matches!(refused, Err(StoreError::NotOwner { .. })), "not seen: {refused:?}");
+    store.remove(gone.hash, &Viewer::Everything, &one).await.expect(TAKEN);
+    assert_eq!(names(store, &PackageFilter::new(Viewer::Everything)).await, ["kept"]);
+    store.open(kept.hash, &cyan()).await.expect(READ);
 }
 
 async fn what_has_expired_is_gone<S: PackageStore>(store: &S, clock: &AtomicI64) {

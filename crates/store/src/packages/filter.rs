@@ -47,6 +47,9 @@ pub struct PackageFilter {
     pub min_altitude: Option<f64>,
     /// It is this high or lower. Metres.
     pub max_altitude: Option<f64>,
+    /// All entries of a content that are for the viewer are looked at. Defaults to `false`: only the
+    /// newest of them is.
+    pub each_audience: bool,
     /// Damaged content is looked for, too. Defaults to `false`.
     pub include_damaged: bool,
     /// What comes first. Defaults to [`SortBy::Submitted`].
@@ -81,6 +84,7 @@ impl PackageFilter {
             circle: None,
             min_altitude: None,
             max_altitude: None,
+            each_audience: false,
             include_damaged: false,
             sort: SortBy::default(),
             is_ascending: false,

@@ -73,7 +73,7 @@ impl MemoryPackages {
         let now_ms = self.config.clock.now_ms();
         let shelf = self.shelf();
         let mut found: Vec<_> = shelf
-            .seen(&filter.viewer, now_ms)
+            .seen(&filter.viewer, filter.each_audience, now_ms)
             .filter(|(_, package)| filter.matches(package))
             .collect();
         found.sort_by_cached_key(|(revision, package)| match filter.sort {
@@ -119,13 +119,19 @@ impl MemoryPackages {
 }
 
 impl Shelf {
-    /// What a viewer sees: of each content the newest entry that is for them.
-    fn seen(&self, viewer: &Viewer, now_ms: i64) -> impl Iterator<Item = (u64, DataPackage)> {
-        let mut newest = BTreeMap::<ContentHash, &Entry>::new();
+    /// What a viewer sees: of each content the newest entry that is for them, or each of them.
+    fn seen(
+        &self,
+        viewer: &Viewer,
+        each_audience: bool,
+        now_ms: i64,
+    ) -> impl Iterator<Item = (u64, DataPackage)> {
+        let mut newest = BTreeMap::<(ContentHash, Option<i64>), &Entry>::new();
         for entry in &self.entries {
             let package = &entry.package;
             if package.audience.includes(viewer) && !package.is_expired(now_ms) {
-                let seen = newest.entry(package.hash).or_insert(entry);
+                let key = each_audience.then_some(package.key);
+                let seen = newest.entry((package.hash, key)).or_insert(entry);
                 if seen.revision < entry.revision {
                     *seen = entry;
                 }
@@ -223,7 +229,7 @@ impl PackageStore for MemoryPackages {
     ) -> Result<Option<DataPackage>, StoreError> {
         let now_ms = self.config.clock.now_ms();
         let shelf = self.shelf();
-        let mut seen = shelf.seen(viewer, now_ms).map(|(_, package)| package);
+        let mut seen = shelf.seen(viewer, false, now_ms).map(|(_, package)| package);
         Ok(seen.find(|package| package.hash == hash))
     }
 

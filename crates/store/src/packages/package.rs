@@ -178,6 +178,7 @@ impl DataPackage {
             Owner::Device(uid) => {
                 self.submitter.is_none() && self.creator_uid.as_ref() == Some(uid)
             }
+            Owner::Entry(key) => self.key == *key,
             Owner::Nobody => self.submitter.is_none() && self.creator_uid.is_none(),
             Owner::User(user) => self.submitter.as_ref() == Some(user),
         }

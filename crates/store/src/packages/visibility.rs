@@ -64,6 +64,8 @@ pub enum Owner {
     /// Those that no known user uploaded and that name this device. A device may claim any UID:
     /// good between people who trust each other.
     Device(String),
+    /// The one of this number ([`DataPackage::key`](super::DataPackage::key)), whoever owns it.
+    Entry(i64),
     /// Those that neither a known user uploaded nor a device is named for.
     Nobody,
     /// Those of a user.

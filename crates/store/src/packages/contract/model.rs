@@ -117,6 +117,7 @@ fn any_filter(random: &mut Random, now_ms: i64) -> PackageFilter {
         _ => Viewer::groups([random.pick(&TEAMS)]),
     };
     let mut filter = PackageFilter::new(viewer);
+    filter.each_audience = random.is_one_in(3);
     filter.is_ascending = random.is_one_in(2);
     filter.sort = random.pick(&[SortBy::Name, SortBy::Size, SortBy::Submitted]);
     filter.tool = random.is_one_in(5).then(|| "public".into());

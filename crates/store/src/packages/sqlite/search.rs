@@ -191,7 +191,7 @@ fn push_matches(query: &mut QueryBuilder<Sqlite>, filter: &PackageFilter, now_ms
     if filter.sort == SortBy::Size {
         query.push(" JOIN contents c ON c.id = p.content");
     }
-    push_seen(query, &filter.viewer, now_ms);
+    push_seen(query, filter, now_ms);
     push_texts(query, filter);
     for keyword in keywords {
         query.push(" AND instr(p.keywords, ").push_bind(format!("\n{keyword}\n")).push(")");
@@ -224,9 +224,9 @@ fn push_matches(query: &mut QueryBuilder<Sqlite>, filter: &PackageFilter, now_ms
     true
 }
 
-/// Of each content, the newest entry that is for the viewer.
-fn push_seen(query: &mut QueryBuilder<Sqlite>, viewer: &Viewer, now_ms: i64) {
-    let is_limited = matches!(viewer, Viewer::Groups(_));
+/// Of each content, the newest entry that is for the viewer, or all of them.
+fn push_seen(query: &mut QueryBuilder<Sqlite>, filter: &PackageFilter, now_ms: i64) {
+    let is_limited = matches!(filter.viewer, Viewer::Groups(_));
     // The sign keeps the index of audiences out of it: in the order of the uploads, which most ask
     // for, the search may end early.
     query.push(if is_limited {
@@ -235,6 +235,9 @@ fn push_seen(query: &mut QueryBuilder<Sqlite>, viewer: &Viewer, now_ms: i64) {
         " WHERE TRUE"
     });
     query.push(" AND coalesce(p.expires_ms > ").push_bind(now_ms).push(", TRUE)");
+    if filter.each_audience {
+        return;
+    }
     query.push(" AND NOT EXISTS (SELECT 1 FROM packages q WHERE q.content = p.content");
     query.push(" AND q.revision > p.revision AND coalesce(q.expires_ms > ");
     query.push_bind(now_ms).push(", TRUE)");
