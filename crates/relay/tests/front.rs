@@ -89,7 +89,7 @@ fn an_event_of_a_caller_reaches_clients_and_the_picture() {
         assert_eq!(uids(&blue.sync().await), [""; 0]);
         let share = directed("share", "b-f-t-r", &[dest("callsign", "BRAVO")]);
         let declared = format!("<?xml version=\"1.0\"?>\n{share}\n");
-        let done = server.relay.submit_as_operator(declared.as_bytes()).expect("a valid event");
+        let done = server.relay.submit_as_operator(declared.as_bytes(), "").expect("a valid event");
         assert_eq!((done.reached, done.held, done.refused), (1, 0, None));
         assert_eq!(blue.sync().await, [event("share", "b-f-t-r", "")]);
         let mut seen = vec![web.event().await, web.event().await, web.event().await];

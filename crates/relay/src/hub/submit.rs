@@ -61,7 +61,8 @@ impl Hub {
     }
 
     /// Takes an event of an operator, like [`submit`](Self::submit): of nobody's team, and every
-    /// team receives it.
+    /// team receives it. `sender` is who says so, for who records it; empty where that is as the
+    /// event says itself.
     ///
     /// # Errors
     ///
@@ -70,10 +71,11 @@ impl Hub {
         &mut self,
         now: Now,
         header: &Header<'_>,
+        sender: &str,
     ) -> Result<Submitted, PublishError> {
         let source = Source {
             client: CALLER,
-            uid: self.none.clone(),
+            uid: if sender.is_empty() { self.none.clone() } else { sender.into() },
             team_name: self.none.clone(),
             team: TeamId::UNASSIGNED,
             mask: Mask::ALL,

@@ -9,6 +9,14 @@ use super::Relay;
 use crate::{ClientInfo, EndpointInfo, ExportCursor, Item, PublishError, Submitted};
 use crate::{TeamPolicy, Viewer};
 
+/// Whose an event is that came without a connection.
+enum Origin<'a> {
+    /// An operator's, who is recorded by this uid.
+    Operator(&'a str),
+    /// That of somebody in this team.
+    Team(&'a str),
+}
+
 impl Relay {
     /// Takes an event of somebody who has no connection, as if a client of `team` had sent it; see
     /// [`Hub::submit`](crate::Hub::submit).
@@ -17,29 +25,34 @@ impl Relay {
     ///
     /// When `event` is not one valid event, or is larger than clients can take.
     pub fn submit(&self, event: &[u8], team: &str) -> Result<Submitted, PublishError> {
-        self.submit_for(event, Some(team))
+        self.submit_for(event, Origin::Team(team))
     }
 
     /// Takes an event of an operator, which every team receives; its `marti` decides who gets it.
-    /// See [`Hub::submit`](crate::Hub::submit).
+    /// `sender` is the uid it is recorded under; empty where that is as the event says itself. See
+    /// [`Hub::submit_as_operator`](crate::Hub::submit_as_operator).
     ///
     /// # Errors
     ///
     /// When `event` is not one valid event, or is larger than clients can take.
-    pub fn submit_as_operator(&self, event: &[u8]) -> Result<Submitted, PublishError> {
-        self.submit_for(event, None)
+    pub fn submit_as_operator(
+        &self,
+        event: &[u8],
+        sender: &str,
+    ) -> Result<Submitted, PublishError> {
+        self.submit_for(event, Origin::Operator(sender))
     }
 
-    fn submit_for(&self, event: &[u8], team: Option<&str>) -> Result<Submitted, PublishError> {
+    fn submit_for(&self, event: &[u8], origin: Origin<'_>) -> Result<Submitted, PublishError> {
         let limits = self.shared.shell().hub.config().limits;
         let mut scanner = Scanner::new(limits);
         let header = scanner.scan(event).map_err(PublishError::Invalid)?;
         let now = self.shared.clock.now();
         let submitted = {
             let hub = &mut self.shared.shell().hub;
-            match team {
-                Some(team) => hub.submit(now, &header, team),
-                None => hub.submit_as_operator(now, &header),
+            match origin {
+                Origin::Operator(sender) => hub.submit_as_operator(now, &header, sender),
+                Origin::Team(team) => hub.submit(now, &header, team),
             }
         };
         self.shared.end_turn();

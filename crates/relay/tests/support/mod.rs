@@ -103,7 +103,7 @@ impl Sim {
         let header = self.scanner.scan(event.as_ref()).expect("a valid event");
         let done = match team {
             Some(team) => self.hub.submit(self.now, &header, team),
-            None => self.hub.submit_as_operator(self.now, &header),
+            None => self.hub.submit_as_operator(self.now, &header, ""),
         };
         self.settle();
         done.expect("small enough")

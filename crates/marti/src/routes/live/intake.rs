@@ -130,7 +130,7 @@ impl<'a> Intake<'a> {
 
     fn submit(&mut self, event: &[u8]) {
         let submitted = match self.sender {
-            Sender::Operator => self.relay.submit_as_operator(event),
+            Sender::Operator => self.relay.submit_as_operator(event, ""),
             Sender::Team(team) => self.relay.submit(event, team),
         };
         // Only what was refused is named.

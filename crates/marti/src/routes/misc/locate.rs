@@ -58,7 +58,7 @@ pub(crate) async fn locate<P: PackageStore>(
         .set(&Remarks { text: Some(&said("remarks", MAX_REMARKS)), ..Remarks::default() });
     let event = event.to_xml();
     let submitted = match Sight::of(&ask, &marti.relay) {
-        Sight::Everything => marti.relay.submit_as_operator(event.as_bytes()),
+        Sight::Everything => marti.relay.submit_as_operator(event.as_bytes(), ""),
         // Somebody in several teams is in the first: an event has one.
         Sight::Teams(teams) => {
             let team = teams.first().map(String::as_str).unwrap_or_default();
