@@ -137,8 +137,13 @@ impl From<StoreError> for ApiError {
             StoreError::Degraded => {
                 Self::Unavailable("the store takes nothing until the server is restarted".into())
             }
-            StoreError::Full { .. } => {
-                Self::Full("the server has too little space on its disk".to_owned())
+            StoreError::Full { low: Some(low), .. } => Self::Full(format!(
+                "the disk of the server has {} bytes too little: its operator has to make room, or \
+                 let less stay free (`packages_free`)",
+                low.missing()
+            )),
+            StoreError::Full { low: None, .. } => {
+                Self::Full("the disk of the server is full: its operator has to make room".into())
             }
             StoreError::HashMismatch { .. } => Self::Unprocessable(text),
             StoreError::Interrupted { source } if source.kind() == std::io::ErrorKind::TimedOut => {
@@ -149,7 +154,9 @@ impl From<StoreError> for ApiError {
             | StoreError::Unfit { .. } => Self::BadRequest(text),
             StoreError::NotFound { .. } => Self::NotFound(text),
             StoreError::NotOwner { .. } => Self::Forbidden(text),
-            StoreError::QuotaExceeded { .. } => Self::Full(text),
+            StoreError::QuotaExceeded { .. } => Self::Full(format!(
+                "{text}: the operator of the server has to remove packages, or allow more"
+            )),
             StoreError::TooLarge { .. } => Self::TooLarge(text),
             error => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the store failed");

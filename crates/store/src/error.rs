@@ -46,7 +46,7 @@ pub enum StoreError {
         user: u32,
     },
     /// The disk has no space, or not more than is to stay free.
-    #[error("{} {}", lack(.low.as_ref()), .dir.display())]
+    #[error("{}: {}", .dir.display(), lack(.low.as_ref()))]
     Full {
         /// Where.
         dir: PathBuf,
@@ -99,7 +99,7 @@ pub enum StoreError {
         hash: ContentHash,
     },
     /// More than is allowed would be stored.
-    #[error("the {quota} is exceeded")]
+    #[error("{quota}")]
     QuotaExceeded {
         /// Which quota.
         quota: Quota,
@@ -113,7 +113,7 @@ pub enum StoreError {
         actual: u64,
     },
     /// The content is larger than an upload may be.
-    #[error("the content has more than {limit} bytes")]
+    #[error("the content has more than {}, the most that an upload may have (`max_upload`)", Size(*.limit))]
     TooLarge {
         /// The limit. Bytes.
         limit: u64,
@@ -150,6 +150,13 @@ pub struct LowSpace {
     pub least: u64,
 }
 
+impl LowSpace {
+    /// What the disk lacks. Bytes.
+    pub fn missing(&self) -> u64 {
+        self.least.saturating_sub(self.free)
+    }
+}
+
 impl fmt::Display for LowSpace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the disk has {} free, and must have {}", Size(self.free), Size(self.least))
@@ -172,17 +179,22 @@ impl fmt::Display for Size {
     }
 }
 
-/// Why nothing is written to the directory that follows.
-fn lack(low: Option<&LowSpace>) -> String {
-    low.map_or_else(|| "no space is left in".to_owned(), |low| format!("{low}, for"))
+/// Why nothing is written to a directory, and what to do.
+pub(crate) fn lack(low: Option<&LowSpace>) -> String {
+    match low {
+        None => "no space is left on the disk; make room there".to_owned(),
+        Some(low) => format!("{low}; make room, or let less of it stay free (`packages_free`)"),
+    }
 }
 
 impl fmt::Display for Quota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Owner => "space for one owner",
-            Self::Packages => "number of packages",
-            Self::Total => "space for packages",
+            Self::Owner => {
+                "the space for packages of one owner (`packages_owner_total`) is used up"
+            }
+            Self::Packages => "there are as many packages as there may be",
+            Self::Total => "the space for packages (`packages_total`) is used up",
         })
     }
 }

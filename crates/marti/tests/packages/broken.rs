@@ -238,7 +238,9 @@ fn t30_a_full_disk_is_507_and_takes_nothing() {
     let server = setup.on_disk();
     let body = form("assetfile", "x.zip", "b", &noise(85, 50_000));
     let target = "/Marti/sync/missionupload?filename=x.zip&creatorUid=A";
-    server.ask("POST", target, &form_type("b"), &body).expect(507).json();
+    let refused = server.ask("POST", target, &form_type("b"), &body).expect(507).json();
+    let told = refused["message"].as_str().unwrap();
+    assert!(told.contains(" bytes too little: ") && told.contains("`packages_free`"), "{told}");
     let raw = format!("Content-Type: {ZIP}\r\n");
     server.ask("POST", "/Marti/sync/upload?name=x", &raw, &noise(85, 50_000)).expect(507);
     assert_nothing(&server);
@@ -255,7 +257,9 @@ fn t30_a_full_quota_is_507_and_what_is_there_stays() {
     publish(&server, "creatorUid=A", "x.zip", &content);
     let more = noise(87, 80_000);
     let raw = format!("Content-Type: {ZIP}\r\n");
-    server.ask("POST", "/Marti/sync/upload?name=y", &raw, &more).expect(507);
+    let refused = server.ask("POST", "/Marti/sync/upload?name=y", &raw, &more).expect(507).json();
+    let told = refused["message"].as_str().unwrap();
+    assert!(told.contains("`packages_total`") && told.contains("operator"), "{told}");
     publish(&server, "creatorUid=A", "again.zip", &content);
     assert_download(fetch(&server, &sha256(&content)), &content);
     assert_eq!((usage(&server).packages, server.blobs().len()), (1, 1));

@@ -197,6 +197,7 @@ async fn a_disk_with_too_little_space_is_not_called_full() {
     let refused = store.insert(upload("a"), &b"a"[..]).await.unwrap_err().to_string();
     for text in [why, refused] {
         assert!(text.contains("iB free, and must have 1048576.0 TiB"), "{text}");
+        assert!(text.contains("make room") && text.contains("`packages_free`"), "{text}");
     }
 }
 

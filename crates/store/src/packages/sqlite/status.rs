@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::space::Space;
+use crate::error::lack;
 use crate::packages::{Clock, PackageUsage};
 use crate::{LowSpace, StoreError};
 
@@ -14,6 +15,9 @@ const DATABASE_BYTES: u64 = 1 << 20;
 
 /// Time after which a disk that has not answered is a problem. Milliseconds.
 pub(super) const SLOW_MS: i64 = 2000;
+
+/// Pause between two lines of the log that say the same of refused uploads. Milliseconds.
+const TELL_EVERY_MS: i64 = 60_000;
 
 /// What a store has done since it was opened, and is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,6 +145,20 @@ struct State {
     full: Option<(i64, String)>,
     /// Since when there are damaged packages.
     damaged_ms: Option<i64>,
+    /// When it was last said that an upload was refused for want of space, and of quota.
+    told_ms: [Option<i64>; 2],
+}
+
+impl State {
+    /// Tells the log that an upload was refused for want of room, not more often than is of use.
+    fn tell_refusal(&mut self, now_ms: i64, error: &StoreError) {
+        let [space, quota] = &mut self.told_ms;
+        let told_ms = if matches!(error, StoreError::Full { .. }) { space } else { quota };
+        if told_ms.is_none_or(|told_ms| now_ms.saturating_sub(told_ms) >= TELL_EVERY_MS) {
+            *told_ms = Some(now_ms);
+            tracing::warn!(why = %error, "an upload was refused: remove packages, or allow more");
+        }
+    }
 }
 
 impl Status {
@@ -196,6 +214,9 @@ impl Status {
                         *none = Some((self.clock.now_ms(), why));
                     }
                 }
+            }
+            Err(error @ (StoreError::Full { .. } | StoreError::QuotaExceeded { .. })) => {
+                state.tell_refusal(self.clock.now_ms(), error);
             }
             Err(_) => {}
         }
@@ -310,7 +331,7 @@ impl Drop for Tally {
 }
 
 fn refused(low: LowSpace) -> String {
-    format!("uploads are refused: {low}")
+    format!("uploads are refused: {}", lack(Some(&low)))
 }
 
 /// An error and its causes on one line.
