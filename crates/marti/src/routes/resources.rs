@@ -66,8 +66,10 @@ pub(crate) async fn api_search<P: PackageStore>(
     marti: Arc<Inner<P>>,
     ask: Ask,
 ) -> Result<Answer, ApiError> {
-    let filter = filter::search(&ask.query, viewer(&marti, &ask))?;
+    let mut filter = filter::search(&ask.query, viewer(&marti, &ask))?;
     let is_operator = ask.caller.role == Role::Operator;
+    filter.each_audience = is_operator && ask.query.is_set("eachAudience");
+    filter.include_damaged = is_operator && ask.query.is_set("damaged");
     let row = |package: &DataPackage| text(&Resource::of(package, is_operator));
     let rows = rows(&*marti.packages, marti.room(&ask), filter, row).await?;
     Ok(answer::ok(&Envelope::new("Resource", rows, &marti.config.node_id)))

@@ -3,7 +3,7 @@
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use marti::{Caller, Marti};
-use store::packages::PackageStore;
+use store::packages::{Audience, PackageStore, Upload};
 use tower_service::Service;
 
 use crate::shapes::{assert_download, fetch, noise, publish, sha256, usage};
@@ -241,4 +241,44 @@ fn t25_nobody_known_gets_nothing() {
         assert_eq!(call(&server, None, method, &target).status(), 401, "{method} {target}");
     }
     assert_eq!(usage(&server).packages, 1);
+}
+
+/// The operator sees each entry of a content, and those that are damaged, and may remove one alone.
+#[test]
+fn the_operator_sees_and_removes_each_entry() {
+    let server = Server::isolated();
+    let stored = ["Cyan", "Red"].map(|team| {
+        let upload = Upload::new(format!("of {team}"), Audience::groups([team]));
+        server.run(server.packages.insert(upload, &b"same"[..])).unwrap()
+    });
+    let hash = stored[0].hash;
+    let rows = |caller: Caller, more: &str| -> Vec<serde_json::Value> {
+        let target = format!("/Marti/api/sync/search?hash={hash}{more}");
+        let body = call(&server, Some(caller), "GET", &target).into_body();
+        let mut body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        serde_json::from_value(body["data"].take()).unwrap()
+    };
+    let each = "&eachAudience=true&damaged=true";
+    let names = |rows: &[serde_json::Value]| -> Vec<String> {
+        rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&rows(Caller::operator(), "")), ["of Red"]);
+    let all = rows(Caller::operator(), each);
+    assert_eq!(names(&all), ["of Red", "of Cyan"]);
+    assert_eq!(all[1]["groups"], serde_json::json!(["Cyan"]));
+    assert_eq!(all[1]["primaryKey"], stored[0].key);
+    // Nobody else has more of it, whatever they ask for.
+    let both = || Caller::user("eve", ["Cyan", "Red"]);
+    assert_eq!(names(&rows(both(), each)), ["of Red"]);
+    server.packages.damage(hash);
+    assert_eq!(rows(both(), each).len(), 0);
+    assert_eq!(rows(Caller::operator(), "&eachAudience=true").len(), 0);
+    assert!(rows(Caller::operator(), each).iter().all(|row| row["isDamaged"] == true));
+
+    let delete = |key: i64| {
+        let target = format!("/Marti/sync/delete?PrimaryKey={key}");
+        call(&server, Some(Caller::operator()), "DELETE", &target).status().as_u16()
+    };
+    assert_eq!([delete(stored[0].key), delete(stored[0].key)], [200, 404]);
+    assert_eq!(names(&rows(Caller::operator(), each)), ["of Red"]);
 }

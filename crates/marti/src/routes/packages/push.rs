@@ -62,7 +62,7 @@ pub(crate) async fn push<P: PackageStore>(
     let event = notice(&marti.config, &package, &to, &url, time::now_ms(), number);
     let submitted = marti
         .relay
-        .submit_as_operator(event.as_bytes())
+        .submit_as_operator(event.as_bytes(), &marti.config.node_id)
         .map_err(|error| ApiError::Internal(format!("the notice could not be sent: {error}")))?;
     Ok(answer::ok(&json!({ "sent": submitted.reached, "held": submitted.held, "url": url })))
 }

@@ -104,6 +104,12 @@ pub(super) struct Resource<'a> {
     /// Who sees it, for the operator: without, everyone does.
     #[serde(skip_serializing_if = "Option::is_none")]
     groups: Option<Vec<&'a str>>,
+    /// The number of the entry, for the operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    primary_key: Option<i64>,
+    /// Whether its content cannot be had, for the operator.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_damaged: bool,
 }
 
 impl<'a> Resource<'a> {
@@ -132,6 +138,8 @@ impl<'a> Resource<'a> {
             altitude: package.altitude,
             remarks: package.remarks.as_deref(),
             groups,
+            primary_key: is_operator.then_some(package.key),
+            is_damaged: is_operator && package.is_damaged,
         }
     }
 }
