@@ -3,12 +3,16 @@
 //! Times are ages in milliseconds, so that no clock has to agree with another. A map of reasons has
 //! only the reasons that occurred.
 
+pub(crate) mod packages;
+
 use std::collections::BTreeMap;
 
 use keeper::{KeeperStats, StateStats};
 use relay::{ClientInfo, ContactInfo, PerReason, Reason, Stats, TeamInfo};
 use serde::{Deserialize, Serialize};
 use store::dump::{DumpStats, GapReason};
+
+use self::packages::{HttpTable, PackagesTable};
 
 /// How often, by reason.
 pub(crate) type Counts = BTreeMap<String, u64>;
@@ -133,6 +137,9 @@ pub(crate) struct StatsTable {
     pub(crate) state: Option<StateTable>,
     /// The dump; null when there is none.
     pub(crate) dump: Option<DumpTable>,
+    /// HTTP and data packages; null when there are none, or not yet.
+    pub(crate) http: Option<HttpTable>,
+    pub(crate) packages: Option<PackagesTable>,
 }
 
 /// What was written of the picture.
@@ -220,7 +227,13 @@ impl From<TeamInfo> for TeamRow {
 }
 
 impl StatsTable {
-    pub(crate) fn new(stats: &Stats, kept: &KeeperStats, problems: Vec<String>) -> Self {
+    pub(crate) fn new(
+        stats: &Stats,
+        kept: &KeeperStats,
+        shared: Option<(HttpTable, PackagesTable)>,
+        problems: Vec<String>,
+    ) -> Self {
+        let (http, packages) = shared.unzip();
         Self {
             connections_received: stats.connections_received,
             connections_open: stats.connections_open,
@@ -253,6 +266,8 @@ impl StatsTable {
             problems,
             state: kept.state.as_ref().map(StateTable::from),
             dump: kept.dump.as_ref().map(|dump| DumpTable::new(dump, kept)),
+            http,
+            packages,
         }
     }
 }

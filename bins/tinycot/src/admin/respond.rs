@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use super::Admin;
-use super::api::{ClientRow, ContactRow, StatsTable, TeamRow};
+use super::api::{ClientRow, ContactRow, StatsTable, TeamRow, packages};
 
 /// Time in which a relay's thread that is alive answers.
 const ALIVE_WITHIN: Duration = Duration::from_secs(1);
@@ -111,8 +111,10 @@ impl Admin {
                 json_answer(StatusCode::OK, &rows)
             }
             _ => {
+                let shared = packages::tables(&self.packages).await;
+                let problems = self.problems().await;
                 let table =
-                    StatsTable::new(&relay.stats(), &self.monitor.stats(), self.problems().await);
+                    StatsTable::new(&relay.stats(), &self.monitor.stats(), shared, problems);
                 json_answer(StatusCode::OK, &table)
             }
         }

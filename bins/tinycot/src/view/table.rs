@@ -143,6 +143,37 @@ pub(super) fn stats(stats: &StatsTable) -> String {
             number("dump queue bytes", dump.queue_bytes),
         ]);
     }
+    if let Some(http) = &stats.http {
+        lines.extend([
+            number("http connections open", http.connections_open),
+            number("http connections accepted", http.connections_accepted),
+            number("http connections refused", http.connections_refused),
+            reasons("http answers", &http.answers),
+            reasons("http refused", &http.refused),
+            number("http faults", http.panics),
+            number("http streams open", http.streams_open),
+            number("http events", http.events),
+        ]);
+    }
+    if let Some(packages) = &stats.packages {
+        let counted = |name: &str, value: Option<u64>| match value {
+            Some(value) => number(name, value),
+            None => vec![name.to_owned(), "?".to_owned()],
+        };
+        lines.extend([
+            counted("packages", packages.packages),
+            counted("package entries", packages.entries),
+            counted("package bytes", packages.bytes),
+            number("packages damaged", packages.damaged),
+            number("packages set aside", packages.quarantined),
+            reasons("package entries removed", &packages.removed),
+            number("uploads open", packages.uploads_open),
+            number("uploads completed", packages.uploads_completed),
+            reasons("uploads failed", &packages.uploads_failed),
+            number("upload bytes", packages.received_bytes),
+            number("downloads", packages.downloads),
+        ]);
+    }
     layout(&[("COUNTER", Left), ("VALUE", Left)], &lines)
 }
 
