@@ -96,6 +96,17 @@ impl Failure {
     }
 }
 
+/// An error and its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text += &format!(": {next}");
+        cause = next.source();
+    }
+    text
+}
+
 fn reason(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::AddrInUse => "the port is taken",

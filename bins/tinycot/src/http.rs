@@ -25,7 +25,7 @@ use tracing::{error, info, warn};
 use crate::app::asked;
 use crate::clock;
 use crate::config::{DumpMode, Settings};
-use crate::error::Failure;
+use crate::error::{Failure, chain};
 
 /// Directory of the packages in the data directory.
 pub(crate) const PACKAGES_DIR: &str = "packages";
@@ -304,15 +304,4 @@ fn runtime() -> io::Result<Runtime> {
         .thread_stack_size(STACK_BYTES)
         .enable_all()
         .build()
-}
-
-/// An error and its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text += &format!(": {next}");
-        cause = next.source();
-    }
-    text
 }

@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use cli::Command;
 use error::{Failure, exit};
+use view::text;
 
 fn main() -> ExitCode {
     let started = clock::now();
@@ -64,11 +65,11 @@ fn main() -> ExitCode {
 fn explain(failure: &Failure) {
     let mut stderr = io::stderr().lock();
     for line in failure.to_string().lines() {
-        let _ = writeln!(stderr, "tinycot: {line}");
+        let _ = writeln!(stderr, "tinycot: {}", text::line(line));
     }
     let mut cause = failure.source();
     while let Some(error) = cause {
-        let _ = writeln!(stderr, "tinycot:   cause: {error}");
+        let _ = writeln!(stderr, "tinycot:   cause: {}", text::line(&error.to_string()));
         cause = error.source();
     }
 }

@@ -13,19 +13,18 @@ mod list;
 mod names;
 mod place;
 mod push;
+mod remove;
 mod row;
 mod server;
 mod show;
+mod teams;
 
-use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::{self, Write};
 
 pub(crate) use self::args::PackageArgs;
 use self::args::PackageCommand;
 pub(crate) use self::error::PackageError;
-use self::names::Selector;
-use self::place::Place;
 use crate::error::Failure;
 use crate::report;
 use crate::view::text;
@@ -45,19 +44,7 @@ pub(crate) fn run(args: &PackageArgs, variable: Variables<'_>) -> Result<(), Fai
         PackageCommand::Get(args) => fetch::get(args, variable),
         PackageCommand::List(args) => list::list(args, variable),
         PackageCommand::Push(args) => push::push(args, variable),
-        PackageCommand::Rm(args) => {
-            let place = Place::open(&args.place, variable)?;
-            let rows = place.list(None)?;
-            let selected = args.hashes.iter().map(|hash| Selector::parse(hash)?.pick(&rows));
-            // All are known to be there before the first one goes.
-            let selected: Vec<_> = selected.collect::<Result<_, _>>()?;
-            let mut gone = HashSet::new();
-            for row in selected.into_iter().filter(|row| gone.insert(&row.hash)) {
-                place.remove(row)?;
-                say(&format!("{} {} is removed", row.short_hash(), row.name))?;
-            }
-            Ok(())
-        }
+        PackageCommand::Rm(args) => remove::remove(args, variable),
         PackageCommand::Show(args) => show::show(args, variable),
     }
 }

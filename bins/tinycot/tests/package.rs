@@ -134,7 +134,8 @@ fn a_folder_is_added_listed_shown_fetched_and_removed() {
         world.file("recon/maps/north.kml", "<kml/>");
         world.file("recon/notes.txt", "two vehicles");
         let hash = world.add(&["recon", "--team", "Cyan", "--team", "Red", "--keyword", "bridge"]);
-        assert_eq!(world.add(&["recon/"]), hash, "the same folder is the same package");
+        let again = world.add(&["recon/", "--team", "Red", "--team", "Cyan"]);
+        assert_eq!(again, hash, "the same folder is the same package");
 
         let list = world.printed(&["list"]);
         let lines: Vec<_> = list.lines().collect();
@@ -174,7 +175,8 @@ fn a_folder_is_added_listed_shown_fetched_and_removed() {
         assert!(world.printed(&["list"]).contains("  Again.zip  "));
 
         let removed = world.printed(&["rm", &hash[..8]]);
-        assert_eq!(removed, format!("{} Again.zip is removed\n", &hash[..12]));
+        let entries = "in 2 entries: Again.zip for everyone; recon.zip for Cyan, Red";
+        assert_eq!(removed, format!("{} is removed {entries}\n", &hash[..12]));
         world.fails(&["rm", &hash[..8]], 1, "there is no package");
         assert_eq!(world.printed(&["list"]).lines().last(), Some("0 packages, 0 B"));
     });
@@ -255,6 +257,180 @@ fn export_writes_each_package_once_under_a_safe_name() {
         world.printed(&["export", "out/all", "--force"]);
         assert_eq!(world.names("out/all"), expected);
     });
+}
+
+/// An operator sees for whom each package is, and may take it from one team alone.
+#[test]
+fn every_audience_of_a_content_is_listed_shown_and_removed() {
+    everywhere(|world| {
+        world.file("a", "1");
+        let add = |args: &[&str]| world.add(&[&["a", "--as-is"], args].concat());
+        let hash = add(&["--team", "Cyan", "--name", "for cyan", "--tool", "private"]);
+        add(&["--team", "Blue", "--team", "Red", "--name", "for two"]);
+        add(&["--name", "for all"]);
+        let audiences = || -> Vec<(String, String)> {
+            let list = world.printed(&["list"]);
+            let text = |row: &serde_json::Value| row["name"].as_str().unwrap().to_owned();
+            let json = world.printed(&["list", "--json"]);
+            let rows: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+            rows.iter().for_each(|row| assert!(list.contains(&text(row)), "{list}"));
+            rows.iter().map(|row| (text(row), row["groups"].to_string())).collect()
+        };
+        let entry = |name: &str, groups: &str| (name.to_owned(), groups.to_owned());
+        let mut all = vec![
+            entry("for all", "null"),
+            entry("for two", r#"["Blue","Red"]"#),
+            entry("for cyan", r#"["Cyan"]"#),
+        ];
+        assert_eq!(audiences(), all);
+        let list = world.printed(&["list"]);
+        assert!(list.ends_with("1 package in 3 entries, 1 B\n"), "{list}");
+        // What a team has of it remains what it is, although another entry is newer.
+        add(&["--team", "Cyan", "--name", "for cyan"]);
+        let json = world.printed(&["list", "--json", "--name", "for cyan"]);
+        assert!(json.contains(r#""tool": "private""#), "{json}");
+
+        let shown = world.printed(&["show", &hash]);
+        for line in ["entry 3 of 3", "  for              everyone", "  for              Cyan"] {
+            assert!(shown.lines().any(|found| found == line), "{line}\n{shown}");
+        }
+        assert_eq!(world.printed(&["export", "out"]), "1 package written to out, 0 were there\n");
+
+        world.fails(&["rm", &hash, "--team", "Red"], 64, "is not for Red alone, but for ");
+        let removed = world.printed(&["rm", &hash, "--team", "Blue", "--team", "Red"]);
+        assert!(
+            removed.starts_with(&format!("{} is removed: for two for ", &hash[..12])),
+            "{removed}"
+        );
+        all.remove(1);
+        all.reverse();
+        assert_eq!(audiences(), all);
+        let removed = world.printed(&["rm", &hash]);
+        assert!(
+            removed.ends_with("in 2 entries: for cyan for Cyan; for all for everyone\n"),
+            "{removed}"
+        );
+        assert_eq!(audiences(), []);
+    });
+}
+
+/// What is damaged is named, and the rest is exported.
+#[test]
+fn what_is_damaged_is_listed_and_left_out_of_an_export() {
+    let damaged = |world: &World| {
+        let hash = sha256(b"PK: bad");
+        let list = world.printed(&["list"]);
+        let line = list.lines().find(|line| line.contains("bad.zip")).unwrap();
+        assert!(line.starts_with(&hash[..12]) && line.ends_with("  DAMAGED"), "{list}");
+        assert!(list.ends_with("2 packages, 15 B, 1 damaged\n"), "{list}");
+        let output = world.run(&["export", "out"]);
+        assert_eq!(output.status.code(), Some(74));
+        assert_eq!(stdout(&output), "1 package written to out, 0 were there\n");
+        let told = stderr(&output);
+        let line = format!("tinycot: {hash} bad.zip: the content is damaged; add the same file");
+        assert!(told.lines().any(|found| found.starts_with(&line)), "{told}");
+        assert!(told.contains("1 of 2 packages were not written"), "{told}");
+        assert_eq!(world.names("out"), ["good.zip"]);
+        assert!(world.printed(&["show", &hash]).contains("warning: the content is damaged"));
+        let code = if world.server.is_some() { 1 } else { 74 };
+        world.fails(&["get", &hash, "--out", "x"], code, "is damaged");
+        world.printed(&["rm", &hash[..7]]);
+        assert!(world.printed(&["list"]).ends_with("1 package, 8 B\n"));
+    };
+    let prepare = |world: &World| {
+        for (name, content) in [("good.zip", "PK: good"), ("bad.zip", "PK: bad")] {
+            world.file(name, content);
+            world.add(&[name, "--as-is"]);
+        }
+        let blob = blobs(&world.path("data/packages/blobs"))
+            .into_iter()
+            .find(|path| fs::read(path).unwrap() == b"PK: bad");
+        blob.unwrap()
+    };
+    let world = World::new();
+    fs::write(prepare(&world), "PK").unwrap();
+    damaged(&world);
+    let world = World::served(&[]);
+    fs::write(prepare(&world), "PK").unwrap();
+    // It is found out when somebody wants it.
+    world.fails(&["get", &sha256(b"PK: bad"), "--out", "x"], 1, "is damaged");
+    damaged(&world);
+}
+
+/// A team that nobody knows is taken, but not without a word.
+#[test]
+fn a_team_that_is_probably_not_meant_is_told() {
+    everywhere(|world| {
+        world.file("a", "1");
+        let told = |teams: &[&str]| {
+            let mut args = vec!["add", "a", "--as-is"];
+            args.extend(teams.iter().flat_map(|team| ["--team", team]));
+            let output = world.run(&args);
+            assert!(output.status.success(), "{}", stderr(&output));
+            stderr(&output)
+        };
+        assert_eq!(told(&["Cyan", "Dark Blue"]), "");
+        let warning = "tinycot: warning: no team is called cyan; did you mean Cyan?\n";
+        assert_eq!(told(&["cyan", "Red"]), warning);
+        assert_eq!(told(&["cyan"]), "", "packages are for it");
+        assert!(told(&["Fire Brigade"]).contains("no colour of ATAK either"));
+    });
+    let world = World::served(&[]);
+    let [mut hawk, mut eagle] = world.server().pair();
+    hawk.send(&position("H", "HAWK").replace("Cyan", "Rescue"));
+    eagle.expect("uid=\"H\"");
+    world.file("a", "1");
+    let output = world.run(&["add", "a", "--as-is", "--team", "Rescue"]);
+    assert_eq!(stderr(&output), "", "somebody is in it");
+    let output = world.run(&["add", "a", "--as-is", "--team", "rescu"]);
+    assert!(stderr(&output).contains("did you mean Rescue?"), "{}", stderr(&output));
+}
+
+/// What was asked and shared is counted, for people and for programs.
+#[test]
+fn stats_count_http_and_packages() {
+    let world = World::served(&[]);
+    world.file("a", "1");
+    let hash = world.add(&["a", "--as-is"]);
+    world.add(&["a", "--as-is", "--team", "Cyan"]);
+    world.printed(&["get", &hash, "--out", "x"]);
+    let wrong = format!("/Marti/sync/upload?name=x&hash={}", "0".repeat(64));
+    let refused = Http::new(world.server().http).ask("POST", &wrong, "text/plain", b"2").unwrap();
+    assert_eq!(refused.status, 422);
+    let stats = world.server().json("/api/stats");
+    let packages = &stats["packages"];
+    for (counter, expected) in
+        [("packages", 1), ("entries", 2), ("bytes", 1), ("damaged", 0), ("uploads_completed", 2)]
+    {
+        assert_eq!(packages[counter], expected, "{counter}: {packages}");
+    }
+    assert_eq!(packages["downloads"], 1, "{packages}");
+    assert_eq!(packages["uploads_failed"], serde_json::json!({ "mismatch": 1 }));
+    let http = &stats["http"];
+    assert_eq!(http["answers"]["client_error"], 1, "{http}");
+    assert!(http["answers"]["success"].as_u64() >= Some(4), "{http}");
+    assert!(http["connections_accepted"].as_u64() >= Some(1), "{http}");
+
+    let output = run(&["stats", "--admin", &world.admin]);
+    let text = stdout(&output);
+    for line in ["packages  1", "package bytes  1", "uploads failed  1 (mismatch 1)"] {
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.lines().any(|found| words(found) == words(line)), "{line}\n{text}");
+    }
+    assert!(text.contains("http answers ") && text.contains("(client_error 1, success "), "{text}");
+    let off = Server::with(&["--http-listen", "off"]);
+    assert_eq!(off.json("/api/stats")["packages"], serde_json::Value::Null);
+    assert!(!stdout(&run(&["stats", "--admin", &off.admin.to_string()])).contains("http"));
+}
+
+/// All files below a folder.
+fn blobs(dir: &std::path::Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for item in fs::read_dir(dir).unwrap() {
+        let path = item.unwrap().path();
+        if path.is_dir() { files.extend(blobs(&path)) } else { files.push(path) }
+    }
+    files
 }
 
 #[test]
@@ -479,6 +655,29 @@ fn push_reaches_who_is_here() {
     let path = format!("/Marti/sync/content?hash={hash}");
     let answer = Http::new(world.server().http).ask("GET", &path, "", &[]).unwrap();
     assert_eq!((answer.status, sha256(&answer.body).as_str()), (200, hash));
+}
+
+/// The server that sends is one sender in a dump, however much it sends.
+#[test]
+fn pushes_are_recorded_as_of_one_sender() {
+    let world = World::served(&["--dump"]);
+    let [mut hawk, mut eagle] = world.server().pair();
+    hawk.send(&position("H", "HAWK"));
+    eagle.expect("uid=\"H\"");
+    world.file("map.kml", "<kml/>");
+    for _ in 0..3 {
+        world.printed(&["push", "map.kml", "--to", "HAWK"]);
+    }
+    wait_until("all is recorded", || {
+        let output =
+            run(&["dump", "stats", "--json", "--data-dir", world.path("data").to_str().unwrap()]);
+        let stats: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let senders = stats["senders"].as_array().cloned().unwrap_or_default();
+        let mut counts: Vec<_> =
+            senders.iter().map(|sender| sender["events"].as_u64().unwrap()).collect();
+        counts.sort_unstable();
+        counts == [1, 3]
+    });
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::error::PackageError;
 use super::hashing::Hashing;
 use super::place::{Description, Place};
 use super::row::size;
-use super::{Variables, bar, complain, say};
+use super::{Variables, bar, complain, say, teams};
 use crate::clock;
 use crate::error::Failure;
 
@@ -37,14 +37,15 @@ const MAX_WARNINGS: usize = 5;
 pub(super) fn add(args: &AddArgs, variable: Variables<'_>) -> Result<(), Failure> {
     check_exists(&args.path)?;
     let place = Place::open(&args.place, variable)?;
-    let mut content = Prepared::of(&args.path, &args.describe)?;
     let teams = &args.describe.team;
+    teams::warn(&place, teams);
+    let mut content = Prepared::of(&args.path, &args.describe)?;
     let tool = match &args.tool {
         Some(tool) => tool.clone(),
         // What is there for the same teams remains what it is.
         None => {
-            let found = place.find(&content.hash()?)?;
-            let same = found.filter(|row| row.is_for(teams));
+            let found = place.entries(&content.hash()?)?;
+            let same = found.into_iter().find(|row| row.is_for(teams));
             same.map_or_else(|| PUBLIC.to_owned(), |row| row.tool)
         }
     };

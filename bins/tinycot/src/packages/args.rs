@@ -72,6 +72,10 @@ Examples:
   tinycot package push map.kml --to HAWK --to EAGLE")]
     Push(PushArgs),
     /// Remove data packages
+    #[command(after_help = "\
+Examples:
+  tinycot package rm 3f9a2c                      for whomever it is
+  tinycot package rm 3f9a2c --team Cyan          others keep it")]
     Rm(RmArgs),
     /// Show what is known of a data package, what is in it, and what is odd about it
     Show(ShowArgs),
@@ -191,6 +195,11 @@ pub(super) struct RmArgs {
     /// The packages
     #[arg(value_name = "HASH", required = true)]
     pub(super) hashes: Vec<String>,
+
+    /// Only what is for this team and no other; repeat it for what is for several teams
+    /// [default: for whomever it is]
+    #[arg(long, value_name = "TEAM", value_parser = team)]
+    pub(super) team: Vec<String>,
 
     #[command(flatten)]
     pub(super) place: PlaceArgs,

@@ -70,10 +70,22 @@ impl Direct {
         Ok(Some(Self { runtime, store, dir }))
     }
 
+    /// All entries, or those whose name contains a text; the newest first.
     pub(super) fn list(&self, name: Option<&str>) -> Result<Vec<Row>, PackageError> {
-        let mut filter = PackageFilter::new(Viewer::Everything);
+        let mut filter = everything();
         filter.name = name.map(ToOwned::to_owned);
-        filter.limit = PAGE;
+        self.rows(filter)
+    }
+
+    /// All entries of a content, the newest first.
+    pub(super) fn entries(&self, hash: &str) -> Result<Vec<Row>, PackageError> {
+        let mut filter = everything();
+        let hash = hash.parse().map_err(|_| PackageError::Hash(hash.to_owned()))?;
+        filter.hash = Some(hash);
+        self.rows(filter)
+    }
+
+    fn rows(&self, mut filter: PackageFilter) -> Result<Vec<Row>, PackageError> {
         let mut rows = Vec::new();
         loop {
             let page = self.run("read", self.store.list(&filter))?;
@@ -84,12 +96,6 @@ impl Direct {
                 return Ok(rows);
             }
         }
-    }
-
-    pub(super) fn find(&self, text: &str) -> Result<Option<Row>, PackageError> {
-        let hash = text.parse().map_err(|_| PackageError::Hash(text.to_owned()))?;
-        let found = self.run("read", self.store.find(hash, &Viewer::Everything))?;
-        Ok(found.map(Row::from))
     }
 
     pub(super) fn add(
@@ -110,8 +116,17 @@ impl Direct {
         upload.creator_uid = Some(description.creator_uid.to_owned());
         upload.expires_ms = description.expires_ms;
         upload.is_by_operator = true;
-        let stored = self.run("add to", self.store.insert(upload, Blocking(content)))?;
-        Ok(stored.hash.to_string())
+        match self.runtime.block_on(self.store.insert(upload, Blocking(content))) {
+            Ok(stored) => Ok(stored.hash.to_string()),
+            Err(
+                source @ (StoreError::Full { low: Some(_), .. }
+                | StoreError::QuotaExceeded { .. }
+                | StoreError::TooLarge { .. }),
+            ) => Err(PackageError::Limit { dir: self.dir.clone(), source }),
+            Err(source) => {
+                Err(PackageError::Store { doing: "add to", dir: self.dir.clone(), source })
+            }
+        }
     }
 
     /// The content of a package, from its start.
@@ -121,9 +136,11 @@ impl Direct {
         Ok(self.runtime.block_on(content.into_std()))
     }
 
-    pub(super) fn remove(&self, row: &Row) -> Result<(), PackageError> {
+    /// Removes these entries of a content: all, or the one with this number.
+    pub(super) fn remove(&self, row: &Row, key: Option<i64>) -> Result<(), PackageError> {
         let hash = hash(row)?;
-        self.run("remove from", self.store.remove(hash, &Viewer::Everything, &Owner::Anyone))
+        let owner = key.map_or(Owner::Anyone, Owner::Entry);
+        self.run("remove from", self.store.remove(hash, &Viewer::Everything, &owner))
     }
 
     fn run<T>(
@@ -140,6 +157,15 @@ impl Drop for Direct {
     fn drop(&mut self) {
         self.runtime.block_on(self.store.close());
     }
+}
+
+/// What an operator is shown: each entry of each content, also of what is damaged.
+fn everything() -> PackageFilter {
+    let mut filter = PackageFilter::new(Viewer::Everything);
+    filter.each_audience = true;
+    filter.include_damaged = true;
+    filter.limit = PAGE;
+    filter
 }
 
 fn hash(row: &Row) -> Result<ContentHash, PackageError> {

@@ -30,6 +30,11 @@ pub(crate) enum PackageError {
         "`{0}` is no hash; give at least 6 of its 64 hexadecimal digits, as `tinycot package list` shows them"
     )]
     Hash(String),
+    #[error(
+        "cannot add to {}; without a server, the limits are those that its settings have by default: for others, set them for `tinycot serve`, and add it while that runs",
+        dir.display()
+    )]
+    Limit { dir: PathBuf, source: StoreError },
     #[error("the connection to {addr} was lost")]
     Lost { addr: SocketAddr, source: io::Error },
     #[error(
@@ -60,6 +65,10 @@ pub(crate) enum PackageError {
     NoSuch(String),
     #[error("{callsign} is in no team; say with --team who may see the package")]
     NoTeam { callsign: String },
+    #[error(
+        "{hash} is not for {teams} alone, but for {audiences}; name with --team exactly those that one of its entries is for, or leave --team out to remove it for all"
+    )]
+    OtherAudience { hash: String, teams: String, audiences: String },
     #[error("{failed} of {total} packages were not written")]
     Partial { failed: usize, total: usize },
     #[error("the server on {addr} refuses: {why}")]
@@ -93,6 +102,7 @@ impl PackageError {
             | Self::Hash(_)
             | Self::NoEffect { .. }
             | Self::NoTeam { .. }
+            | Self::OtherAudience { .. }
             | Self::SameName { .. } => exit::USAGE,
             Self::Held { .. } | Self::NeedsServer { .. } | Self::NoServer { .. } => {
                 exit::UNAVAILABLE
@@ -100,6 +110,7 @@ impl PackageError {
             Self::Build { .. }
             | Self::Empty { .. }
             | Self::Exists { .. }
+            | Self::Limit { .. }
             | Self::NoDataDir { .. }
             | Self::NoToken { .. }
             | Self::Partial { .. }

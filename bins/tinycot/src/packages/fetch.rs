@@ -10,9 +10,9 @@ use super::error::PackageError;
 use super::hashing::Hashing;
 use super::names::{Selector, file_name, with_mark};
 use super::place::Place;
-use super::row::{Row, size};
+use super::row::{DAMAGED, Row, newest, size};
 use super::{Variables, bar, complain, say};
-use crate::error::Failure;
+use crate::error::{Failure, chain};
 
 /// Size of a copy step. Bytes.
 const CHUNK: usize = 64 << 10;
@@ -42,11 +42,18 @@ pub(super) fn export(args: &ExportArgs, variable: Variables<'_>) -> Result<(), F
     let unwritable = |source| PackageError::Unwritable { path: args.dir.clone(), source };
     let place = Place::open(&args.place, variable)?;
     let rows = place.list(None)?;
+    // Whoever it is for, a content is one file.
+    let rows: Vec<_> = newest(&rows).collect();
     fs::create_dir_all(&args.dir).map_err(unwritable)?;
     let (mut written, mut failed) = (0, 0);
     for (row, name) in rows.iter().zip(distinct_names(&rows)) {
         let path = args.dir.join(name);
         if is_there(&path, row) {
+            continue;
+        }
+        if row.is_damaged {
+            failed += 1;
+            complain(&format!("{} {}: {DAMAGED}", row.hash, row.name));
             continue;
         }
         let way_out = "move it away, or replace it with --force";
@@ -58,7 +65,7 @@ pub(super) fn export(args: &ExportArgs, variable: Variables<'_>) -> Result<(), F
             }
             Err(error) => {
                 failed += 1;
-                complain(&format!("{}: {error}", row.short_hash()));
+                complain(&format!("{} {}: {}", row.hash, row.name, chain(&error)));
             }
         }
     }
@@ -165,7 +172,7 @@ fn name(row: &Row) -> String {
 }
 
 /// A name for each, no two of which are the same on any system, and the same the next time.
-fn distinct_names(rows: &[Row]) -> Vec<String> {
+fn distinct_names(rows: &[&Row]) -> Vec<String> {
     let mut uses: HashMap<String, usize> = HashMap::new();
     for row in rows {
         *uses.entry(name(row).to_lowercase()).or_default() += 1;
@@ -208,7 +215,7 @@ mod tests {
         ];
         let long = format!("a-11111111-{}.zip", "5".repeat(64));
         assert_eq!(
-            distinct_names(&rows),
+            distinct_names(&rows.iter().collect::<Vec<_>>()),
             ["a-11111111.zip", "A-22222222.zip", "b.zip", "_._b.zip", &long]
         );
     }

@@ -3,7 +3,7 @@
 use super::Variables;
 use super::args::ListArgs;
 use super::place::Place;
-use super::row::{Row, minute, size};
+use super::row::{Row, counted, minute, newest, size};
 use crate::error::Failure;
 use crate::report;
 use crate::view::table::{Align, layout};
@@ -31,6 +31,7 @@ fn table(rows: &[Row]) -> String {
         ("FROM", Align::Left),
         ("UPLOADED", Align::Left),
         ("EXPIRES", Align::Left),
+        ("", Align::Left),
     ];
     let line = |row: &Row| {
         vec![
@@ -42,12 +43,26 @@ fn table(rows: &[Row]) -> String {
             cell(row.uploader()),
             minute(&row.submission_time),
             row.expires(),
+            if row.is_damaged { "DAMAGED" } else { "" }.to_owned(),
         ]
     };
     let lines: Vec<_> = rows.iter().map(line).collect();
-    let total = rows.iter().fold(0, |sum, row| row.size.saturating_add(sum));
-    let plural = if rows.len() == 1 { "" } else { "s" };
-    layout(&columns, &lines) + &format!("{} package{plural}, {}\n", rows.len(), size(total))
+    layout(&columns, &lines) + &total(rows) + "\n"
+}
+
+/// How much there is: whoever it is for, a content is one package.
+fn total(rows: &[Row]) -> String {
+    let packages: Vec<_> = newest(rows).collect();
+    let bytes = packages.iter().fold(0, |sum, row| row.size.saturating_add(sum));
+    let mut total = counted(packages.len(), "package", "packages");
+    if rows.len() > packages.len() {
+        total += &format!(" in {}", counted(rows.len(), "entry", "entries"));
+    }
+    total += &format!(", {}", size(bytes));
+    if let damaged @ 1.. = packages.iter().filter(|row| row.is_damaged).count() {
+        total += &format!(", {damaged} damaged");
+    }
+    total
 }
 
 #[cfg(test)]
@@ -84,5 +99,21 @@ mod tests {
             "never",
         ];
         assert_eq!(lines, [&titles[..], &row, &["1 package, 48.2 kB"]]);
+    }
+
+    #[test]
+    fn a_content_counts_once_whoever_it_is_for() {
+        let row = |digit: &str, is_damaged| Row {
+            hash: digit.repeat(64),
+            size: 1000,
+            is_damaged,
+            ..Row::default()
+        };
+        let rows = [row("a", true), row("a", true), row("b", false)];
+        assert_eq!(total(&rows), "2 packages in 3 entries, 2.0 kB, 1 damaged");
+        let text = table(&rows);
+        let marked: Vec<_> = text.lines().map(|line| line.ends_with("  DAMAGED")).collect();
+        assert_eq!(marked, [false, true, true, false, false]);
+        assert!(text.lines().all(|line| line.trim_end() == line), "{text}");
     }
 }

@@ -1,7 +1,7 @@
 //! Names that strangers gave, as names of files; and hashes that were abbreviated.
 
 use super::error::PackageError;
-use super::row::Row;
+use super::row::{Row, newest};
 
 /// Longest name of a file. Bytes; file systems take 255, and something may be appended.
 const MAX_FILE_NAME: usize = 180;
@@ -85,13 +85,13 @@ impl Selector {
         }
     }
 
-    /// The only package that it may mean.
+    /// The newest entry of the only content that it may mean.
     ///
     /// # Errors
     ///
     /// None, or several.
     pub(super) fn pick<'a>(&self, rows: &'a [Row]) -> Result<&'a Row, PackageError> {
-        let mut found = rows.iter().filter(|row| row.hash.starts_with(&self.0));
+        let mut found = newest(rows).filter(|row| row.hash.starts_with(&self.0));
         match (found.next(), found.next()) {
             (None, _) => Err(PackageError::NoPackage(self.0.clone())),
             (Some(row), None) => Ok(row),
@@ -108,13 +108,13 @@ impl Selector {
     }
 }
 
-/// The only package of this name.
+/// The newest entry of the only content of this name.
 ///
 /// # Errors
 ///
 /// None, or several.
 pub(super) fn named<'a>(name: &str, rows: &'a [Row]) -> Result<&'a Row, PackageError> {
-    let mut found = rows.iter().filter(|row| row.name == name);
+    let mut found = newest(rows.iter().filter(|row| row.name == name));
     match (found.next(), found.next()) {
         (None, _) => Err(PackageError::NoSuch(name.to_owned())),
         (Some(row), None) => Ok(row),

@@ -108,7 +108,7 @@ impl Place {
         }
     }
 
-    /// All packages, or those whose name contains a text; the newest first.
+    /// All entries, or those whose name contains a text; the newest first.
     pub(super) fn list(&self, name: Option<&str>) -> Result<Vec<Row>, PackageError> {
         match self {
             Self::Dir { direct, .. } => direct.list(name),
@@ -116,12 +116,22 @@ impl Place {
         }
     }
 
-    /// What is known of a package, if it is there.
-    pub(super) fn find(&self, hash: &str) -> Result<Option<Row>, PackageError> {
+    /// All entries of a content, the newest first.
+    pub(super) fn entries(&self, hash: &str) -> Result<Vec<Row>, PackageError> {
         match self {
-            Self::Dir { direct, .. } => direct.find(hash),
-            Self::Server(server) => server.find(hash),
+            Self::Dir { direct, .. } => direct.entries(hash),
+            Self::Server(server) => server.entries(hash),
         }
+    }
+
+    /// The teams that somebody is in, or that packages are for.
+    pub(super) fn teams(&self) -> Result<Vec<String>, PackageError> {
+        let mut teams = match self {
+            Self::Dir { .. } => Vec::new(),
+            Self::Server(server) => server.teams()?,
+        };
+        teams.extend(self.list(None)?.into_iter().filter_map(|row| row.groups).flatten());
+        Ok(teams)
     }
 
     /// Stores so many bytes, and says by which hash they can be had.
@@ -161,11 +171,21 @@ impl Place {
         }
     }
 
-    /// Removes a package.
+    /// Removes all entries of a content.
     pub(super) fn remove(&self, row: &Row) -> Result<(), PackageError> {
         match self {
-            Self::Dir { direct, .. } => direct.remove(row),
+            Self::Dir { direct, .. } => direct.remove(row, None),
             Self::Server(server) => server.remove(&row.hash),
+        }
+    }
+
+    /// Removes one entry, and no others of the same content.
+    pub(super) fn remove_entry(&self, row: &Row) -> Result<(), PackageError> {
+        // Those who name no numbers have one entry of each content.
+        let Some(key) = row.primary_key else { return self.remove(row) };
+        match self {
+            Self::Dir { direct, .. } => direct.remove(row, Some(key)),
+            Self::Server(server) => server.remove_entry(key),
         }
     }
 

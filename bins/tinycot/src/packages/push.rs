@@ -6,8 +6,8 @@ use super::error::PackageError;
 use super::names::{Selector, named};
 use super::place::Place;
 use super::server::{Addressee, Server};
-use super::{Variables, complain, say};
-use crate::error::Failure;
+use super::{Variables, complain, say, teams};
+use crate::error::{Failure, chain};
 
 /// Runs `tinycot package push`.
 pub(super) fn push(args: &PushArgs, variable: Variables<'_>) -> Result<(), Failure> {
@@ -19,6 +19,7 @@ pub(super) fn push(args: &PushArgs, variable: Variables<'_>) -> Result<(), Failu
     let parcel = is_path.then(|| Parcel::of(&args.what, &args.describe)).transpose()?;
     let place = Place::open(&args.place, variable)?;
     let server = place.server()?;
+    teams::warn(&place, &args.describe.team);
     let hash = match &parcel {
         Some(parcel) => parcel.hash.clone(),
         None => find(&place, &args.what.to_string_lossy())?,
@@ -132,7 +133,7 @@ impl Sending {
             return Err(error.into());
         }
         for (to, error) in &self.failed {
-            complain(&format!("{to}: {error}"));
+            complain(&format!("{to}: {}", chain(error)));
         }
         match self.failed.len() {
             0 => Ok(()),

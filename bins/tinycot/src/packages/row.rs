@@ -1,6 +1,6 @@
 //! What is known of a package, as the API tells it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use cot_core::CotTime;
 use serde::de::{Deserializer, Error};
@@ -11,6 +11,10 @@ use crate::view::text::cell;
 
 /// Digits of a hash that are shown where there is little room.
 const SHORT_DIGITS: usize = 12;
+
+/// What is said of a content that is not what was uploaded any more.
+pub(super) const DAMAGED: &str =
+    "the content is damaged; add the same file again to mend it, or remove the package";
 
 /// What is known of a package: a row of `GET /Marti/api/sync/search`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,6 +41,12 @@ pub(super) struct Row {
     /// Teams that see it; without, everyone does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) groups: Option<Vec<String>>,
+    /// The number of the entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) primary_key: Option<i64>,
+    /// Whether its content is not what was uploaded any more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_damaged: bool,
 }
 
 impl Row {
@@ -98,8 +108,21 @@ impl From<DataPackage> for Row {
             submission_time: time(package.submitted_ms),
             expiration: package.expires_ms.map_or(-1, |expires_ms| expires_ms / 1000),
             groups,
+            primary_key: Some(package.key),
+            is_damaged: package.is_damaged,
         }
     }
+}
+
+/// The newest entry of each content, as rows come with the newest first.
+pub(super) fn newest<'a>(rows: impl IntoIterator<Item = &'a Row>) -> impl Iterator<Item = &'a Row> {
+    let mut seen = HashSet::new();
+    rows.into_iter().filter(move |row| seen.insert(&row.hash))
+}
+
+/// `1 package`, `2 packages`.
+pub(super) fn counted(count: usize, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
 }
 
 /// `2026-11-22 10:15` of a time as the API writes it.

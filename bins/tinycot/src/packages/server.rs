@@ -12,6 +12,7 @@ use super::error::PackageError;
 use super::http::{self, Answer, Body, Request, encode};
 use super::place::Description;
 use super::row::Row;
+use crate::admin::api::TeamRow;
 
 /// Rows that are asked for at a time.
 const PAGE: usize = 1000;
@@ -21,6 +22,9 @@ const MAX_TEXT: u64 = 64 << 20;
 
 /// Longest reason that is printed. Characters.
 const MAX_REASON: usize = 400;
+
+/// What an operator is shown beside what clients are: each entry of a content, and what is damaged.
+const ALL: &str = "eachAudience=true&damaged=true";
 
 /// Bytes that are fetched at a time where a part of a content is looked at.
 const WINDOW: usize = 128 << 10;
@@ -70,30 +74,37 @@ impl Server {
         }
     }
 
-    /// What is known of a package, if it is there.
-    pub(super) fn find(&self, hash: &str) -> Result<Option<Row>, PackageError> {
-        let rows = self.rows(&format!("/Marti/api/sync/search?hash={hash}"))?;
-        Ok(rows.into_iter().find(|row| row.hash == hash))
+    /// All entries of a content, the newest first.
+    pub(super) fn entries(&self, hash: &str) -> Result<Vec<Row>, PackageError> {
+        let mut rows = self.rows(&format!("/Marti/api/sync/search?hash={hash}&{ALL}"))?;
+        rows.retain(|row| row.hash == hash);
+        Ok(rows)
     }
 
-    /// All packages, or those whose name contains a text; the newest first.
+    /// All entries, or those whose name contains a text; the newest first.
     pub(super) fn list(&self, name: Option<&str>) -> Result<Vec<Row>, PackageError> {
         let mut all: Vec<Row> = Vec::new();
         let name = name.map_or_else(String::new, |name| format!("&name={}", encode(name)));
         loop {
             let offset = all.len();
-            let page =
-                self.rows(&format!("/Marti/api/sync/search?limit={PAGE}&offset={offset}{name}"))?;
+            let target = format!("/Marti/api/sync/search?{ALL}&limit={PAGE}&offset={offset}{name}");
+            let page = self.rows(&target)?;
             // One that was uploaded meanwhile moves the others on; one that knows no pages gives all
             // of them at once, again and again.
-            let known: std::collections::HashSet<_> =
-                all.iter().map(|row| row.hash.clone()).collect();
+            let key = |row: &Row| (row.hash.clone(), row.groups.clone());
+            let known: std::collections::HashSet<_> = all.iter().map(key).collect();
             let is_last = page.len() < PAGE;
-            all.extend(page.into_iter().filter(|row| !known.contains(&row.hash)));
+            all.extend(page.into_iter().filter(|row| !known.contains(&key(row))));
             if is_last || all.len() == offset {
                 return Ok(all);
             }
         }
+    }
+
+    /// The teams that somebody is in, or that have rules.
+    pub(super) fn teams(&self) -> Result<Vec<String>, PackageError> {
+        let answer = self.ask("GET", "/api/teams", "", None)?;
+        Ok(self.read::<Vec<TeamRow>>(answer)?.into_iter().map(|team| team.name).collect())
     }
 
     /// Uploads a content, and says by which hash the server has it.
@@ -148,9 +159,16 @@ impl Server {
         }
     }
 
-    /// Removes a package.
+    /// Removes all entries of a content.
     pub(super) fn remove(&self, hash: &str) -> Result<(), PackageError> {
         let answer = self.ask("DELETE", &format!("/Marti/api/files/{hash}"), "", None)?;
+        self.text(answer).map(drop)
+    }
+
+    /// Removes one entry, by its number.
+    pub(super) fn remove_entry(&self, key: i64) -> Result<(), PackageError> {
+        let target = format!("/Marti/sync/delete?PrimaryKey={key}");
+        let answer = self.ask("DELETE", &target, "", None)?;
         self.text(answer).map(drop)
     }
 

@@ -6,7 +6,7 @@ use super::Variables;
 use super::args::ShowArgs;
 use super::names::Selector;
 use super::place::Place;
-use super::row::{Row, minute, size};
+use super::row::{DAMAGED, Row, minute, size};
 use crate::error::Failure;
 use crate::report;
 use crate::view::text;
@@ -20,18 +20,35 @@ pub(super) fn show(args: &ShowArgs, variable: Variables<'_>) -> Result<(), Failu
     let place = Place::open(&args.place, variable)?;
     let rows = place.list(None)?;
     let row = selector.pick(&rows)?;
-    let found = place.inspect(row)?;
-    report::print(&(outside(row) + &inside(&found))).map(drop)
+    let entries: Vec<_> = rows.iter().filter(|other| other.hash == row.hash).collect();
+    let mut shown = content(row);
+    for (at, row) in (1..).zip(&entries) {
+        if entries.len() > 1 {
+            shown += &format!("\nentry {at} of {}\n", entries.len());
+        }
+        shown += &entry(row);
+    }
+    if row.is_damaged {
+        shown += &format!("\nwarning: {DAMAGED}\n");
+    } else {
+        shown += &inside(&place.inspect(row)?);
+    }
+    report::print(&shown).map(drop)
 }
 
-fn outside(row: &Row) -> String {
+/// What is true of a content, whoever it is for.
+fn content(row: &Row) -> String {
+    let size = format!("{} ({} bytes)", size(row.size), row.size);
+    [("hash", row.hash.as_str()), ("size", &size)].into_iter().map(fact).collect()
+}
+
+/// What one audience has made of it.
+fn entry(row: &Row) -> String {
     let keywords = row.keywords.join(", ");
     let facts = [
-        ("hash", row.hash.as_str()),
-        ("name", &row.name),
+        ("name", row.name.as_str()),
         ("file name", if row.filename == row.name { "" } else { &row.filename }),
         ("uid", if row.uid == row.hash { "" } else { &row.uid }),
-        ("size", &format!("{} ({} bytes)", size(row.size), row.size)),
         ("type", &row.mime_type),
         ("tool", &row.tool),
         ("for", &row.audience()),

@@ -19,8 +19,9 @@ pub(crate) struct Stub {
 
 #[derive(Default)]
 struct State {
-    /// The newest last: a row and its content.
+    /// The newest last: a row and its content. Each audience has one of its own.
     packages: Vec<(Value, Vec<u8>)>,
+    last_key: i64,
     pushed: Vec<(String, String)>,
     sent_bytes: usize,
     misbehaviour: Misbehaviour,
@@ -177,6 +178,7 @@ fn answer(head: &Head, reader: &mut impl Read, state: &Mutex<State>) -> (u16, St
     let not_found = |what: &str| (404, String::new(), refusal(what));
     match (head.method.as_str(), head.path.as_str()) {
         _ if how == Misbehaviour::SpeakNonsense => (200, String::new(), b"<html>".to_vec()),
+        ("GET", "/api/teams") => ok(json!([])),
         ("GET", "/Marti/api/sync/search") => ok(search(head, &state.lock().unwrap())),
         ("POST", "/Marti/sync/upload") if how == Misbehaviour::RefuseEarly => {
             let _ = reader.read(&mut [0; 5]);
@@ -221,6 +223,11 @@ fn answer(head: &Head, reader: &mut impl Read, state: &Mutex<State>) -> (u16, St
                     }
                     ok(json!({}))
                 }
+                ("DELETE", ["", "Marti", "sync", "delete"]) => {
+                    let key: i64 = head.get("PrimaryKey").unwrap().parse().unwrap();
+                    state.packages.retain(|(row, _)| row["primaryKey"] != key);
+                    ok(json!({}))
+                }
                 ("GET", ["", "Marti", "api", "packages", hash, "push"]) => {
                     let to = head.get("to").unwrap();
                     if to == "NOBODY" {
@@ -253,6 +260,8 @@ fn answer(head: &Head, reader: &mut impl Read, state: &Mutex<State>) -> (u16, St
 fn search(head: &Head, state: &State) -> Value {
     let number = |name| head.get(name).and_then(|value| value.parse().ok());
     let name = head.get("name").unwrap_or_default().to_lowercase();
+    let is_each = head.get("eachAudience") == Some("true");
+    let mut seen = std::collections::HashSet::new();
     let rows: Vec<_> = state
         .packages
         .iter()
@@ -260,6 +269,7 @@ fn search(head: &Head, state: &State) -> Value {
         .map(|(row, _)| row)
         .filter(|row| head.get("hash").is_none_or(|hash| row["hash"] == hash))
         .filter(|row| row["name"].as_str().unwrap().to_lowercase().contains(&name))
+        .filter(|row| is_each || seen.insert(row["hash"].as_str()))
         .skip(number("offset").unwrap_or(0))
         .take(number("limit").unwrap_or(1000))
         .collect();
@@ -268,15 +278,21 @@ fn search(head: &Head, state: &State) -> Value {
 
 fn store(head: &Head, content: Vec<u8>, state: &mut State) -> Value {
     let hash = sha256(&content);
-    state.packages.retain(|(row, _)| row["hash"] != hash.as_str());
     let name = head.get("name").unwrap();
-    let groups: Vec<_> = head.all("groups").collect();
+    let mut groups: Vec<_> = head.all("groups").collect();
+    groups.sort_unstable();
+    state.packages.retain(|(row, _)| {
+        let same = if groups.is_empty() { Value::Null } else { json!(groups) };
+        row["hash"] != hash.as_str() || row["groups"] != same
+    });
+    state.last_key += 1;
     let expiration: i64 = head.get("expiration").map_or(-1, |value| value.parse().unwrap());
     let mut row = json!({
         "hash": hash, "uid": hash, "name": name, "filename": name, "size": content.len(),
         "tool": head.get("tool").unwrap(), "keywords": head.all("keywords").collect::<Vec<_>>(),
         "mimeType": head.header("content-type"), "creatorUid": head.get("creatorUid"),
         "expiration": expiration, "submissionTime": "2026-11-22T10:15:00.000Z",
+        "primaryKey": state.last_key,
     });
     if !groups.is_empty() {
         row["groups"] = groups.into();
