@@ -1,7 +1,6 @@
 //! The command line: what was asked for, before any of it is looked at.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, value_parser};
@@ -10,7 +9,7 @@ use crate::bench::BenchArgs;
 use crate::captures::{DumpArgs, ReplayArgs};
 use crate::config::{KEYS, Key, RawSetting, Sources};
 use crate::packages::PackageArgs;
-use crate::view::{Table, View};
+use crate::view::{self, Table, View};
 
 /// What to do.
 #[derive(Debug)]
@@ -156,7 +155,7 @@ fn with_view(command: clap::Command) -> clap::Command {
     let admin = Arg::new("admin")
         .long("admin")
         .value_name("ADDR")
-        .value_parser(value_parser!(SocketAddr))
+        .value_parser(view::address)
         .help("Admin address of the server [default: TINYCOT_ADMIN_LISTEN or 127.0.0.1:8088]");
     let json = Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON");
     let watch = Arg::new("watch")

@@ -15,6 +15,7 @@ mod logging;
 mod ops;
 mod packages;
 mod report;
+mod signals;
 mod storage;
 mod view;
 

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use keeper::Monitor;
 use relay::server::Relay;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval_at, sleep};
 use tracing::{error, info, warn};
@@ -17,6 +16,7 @@ use crate::app::{LOG_PATIENCE, Probe, asked, runtime};
 use crate::error::{Failure, exit};
 use crate::http::{self, Packages};
 use crate::logging::LogWriter;
+use crate::signals::Signals;
 use crate::storage::FINISH_WITHIN;
 
 /// Stack of the thread. The deepest thing on it is the writing of a JSON table.
@@ -88,29 +88,6 @@ impl Ops {
     }
 }
 
-/// The signals that stop the server.
-struct Signals {
-    /// From a terminal.
-    interrupt: Signal,
-    /// From a service manager.
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        let interrupt = signal(SignalKind::interrupt())?;
-        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
-    }
-
-    /// The next signal: its name, and the exit code of a process that it ends.
-    async fn next(&mut self) -> (&'static str, i32) {
-        tokio::select! {
-            _ = self.interrupt.recv() => ("SIGINT", 130),
-            _ = self.terminate.recv() => ("SIGTERM", 143),
-        }
-    }
-}
-
 /// Turns the first signal into a request to stop and the second into an end at once. The process
 /// ends under us when the relay's thread is done.
 async fn watch_signals(
@@ -129,11 +106,11 @@ async fn watch_signals(
         }
         () = sleep(patience) => {
             error!("the relay did not stop in time");
-            exit::OTHER.into()
+            exit::OTHER
         }
     };
     log.flush(LOG_PATIENCE);
-    process::exit(code);
+    process::exit(code.into());
 }
 
 /// Logs what went in and out since the last line, and how many clients there are.

@@ -18,6 +18,7 @@ mod row;
 mod server;
 mod show;
 mod teams;
+mod unfinished;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -79,6 +79,15 @@ impl View {
     }
 }
 
+/// Reads `--admin`.
+///
+/// # Errors
+///
+/// What is no address with a port, as a text for who typed it.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("give an address with its port, such as {DEFAULT_ADMIN}"))
+}
+
 /// Where the server is that is meant: as named, as the environment says, or where it always is.
 ///
 /// # Errors

@@ -11,10 +11,11 @@ mod support;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use data_package::{Limits, inspect};
 use http::Http;
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use store::packages::{PackagesConfig, SqlitePackages};
 use stub::{Misbehaviour, Stub, sha256};
@@ -729,6 +730,17 @@ fn who_cannot_be_asked_is_named() {
     world.printed(&["list", "--token-file", &right]);
     let gone = nobody();
     world.fails(&["list", "--admin", &gone], 69, &format!("no server answers on {gone}"));
+    let server = Server::start();
+    for other in [server.http.to_string(), server.cot.to_string()] {
+        world.fails(
+            &["list", "--admin", &other],
+            1,
+            "is not the admin address of a TinyCoT server",
+        );
+    }
+    world.fails(&["list", "--admin", "8088"], 64, "with its port, such as 127.0.0.1:8088");
+    world.file("file", "");
+    world.fails(&["export", "file", "--token-file", &right], 74, "it is a file; name a folder");
     // Who names a server in the environment is told what it is missing.
     let mut elsewhere = world.command(&["list"]);
     elsewhere.env_remove("TINYCOT_DATA_DIR");
@@ -787,6 +799,47 @@ fn a_server_that_misbehaves_leaves_nothing_behind() {
     stub.misbehave(Misbehaviour::None);
     world.printed(&["get", &hash, "--out", "x"]);
     assert_eq!(fs::read(world.path("x")).unwrap(), big);
+}
+
+/// Runs a command, has it interrupted as soon as something is so, and gives what it said.
+fn interrupted(world: &World, args: &[&str], is_so: impl Fn() -> bool) -> String {
+    let mut command = world.command(args);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("it is under way", || is_so() || child.try_wait().unwrap().is_some());
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{args:?}: {}", stderr(&output));
+    stderr(&output)
+}
+
+/// Who breaks off a command leaves nothing of what it began.
+#[test]
+fn an_interrupted_command_leaves_nothing_behind() {
+    let world = World::new();
+    world.printed(&["list"]);
+    let big = File::create(world.path("big")).unwrap();
+    big.set_len(300 << 20).unwrap();
+    let is_written = || {
+        let mut uploads = fs::read_dir(world.path("data/packages/tmp")).unwrap();
+        uploads.next().is_some_and(|upload| upload.unwrap().metadata().unwrap().len() > 1 << 20)
+    };
+    let told = interrupted(&world, &["add", "big", "--as-is"], is_written);
+    assert!(told.contains("interrupted; nothing was added"), "{told}");
+    assert_eq!(world.names("data/packages/tmp"), [""; 0]);
+    assert_eq!(world.names("data/packages/blobs"), [""; 0]);
+    assert_eq!(world.printed(&["list"]).lines().last(), Some("0 packages, 0 B"));
+
+    let stub = Stub::start();
+    let world = World::with(&stub);
+    world.file("a", vec![7; 3_000_000]);
+    let hash = world.add(&["a", "--as-is"]);
+    stub.misbehave(Misbehaviour::StallContent);
+    fs::create_dir(world.path("new")).unwrap();
+    for args in [["get", &hash, "--out", "new/x"], ["export", "new", "--admin", &world.admin]] {
+        let is_written = || !world.names("new").is_empty();
+        assert_eq!(interrupted(&world, &args, is_written), "tinycot: interrupted\n");
+        assert_eq!(world.names("new"), [""; 0]);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Subcommand};
 
 use crate::captures::duration;
+use crate::view::address;
 
 /// Longest name of a tool that servers take. Bytes.
 const MAX_TOOL: usize = 64;
@@ -87,7 +88,7 @@ Examples:
 pub(super) struct PlaceArgs {
     /// Admin address of the server [default: TINYCOT_ADMIN_LISTEN or 127.0.0.1:8088, if a server
     /// answers there]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(super) admin: Option<SocketAddr>,
 
     /// Data directory of the server [default: TINYCOT_DATA_DIR or ./tinycot-data]

@@ -18,6 +18,7 @@ use super::complain;
 use super::error::PackageError;
 use super::place::Description;
 use super::row::Row;
+use crate::signals::Signals;
 
 /// Rows that are read at a time.
 const PAGE: u32 = 1000;
@@ -42,7 +43,7 @@ impl Direct {
             dir: dir.clone(),
             source,
         })?;
-        let runtime = Builder::new_current_thread().enable_time().build();
+        let runtime = Builder::new_current_thread().enable_all().build();
         let runtime =
             runtime.map_err(|source| PackageError::Unreadable { path: dir.clone(), source })?;
         let store = match runtime.block_on(SqlitePackages::open(&dir, PackagesConfig::default())) {
@@ -116,7 +117,17 @@ impl Direct {
         upload.creator_uid = Some(description.creator_uid.to_owned());
         upload.expires_ms = description.expires_ms;
         upload.is_by_operator = true;
-        match self.runtime.block_on(self.store.insert(upload, Blocking(content))) {
+        let insert = self.store.insert(upload, Blocking(content));
+        // Who breaks off leaves nothing.
+        let done = self.runtime.block_on(async {
+            let Ok(mut signals) = Signals::new() else { return Ok(insert.await) };
+            tokio::select! {
+                biased;
+                done = insert => Ok(done),
+                (_, code) = signals.next() => Err(PackageError::Interrupted { code }),
+            }
+        })?;
+        match done {
             Ok(stored) => Ok(stored.hash.to_string()),
             Err(
                 source @ (StoreError::Full { low: Some(_), .. }

@@ -23,13 +23,15 @@ pub(crate) enum PackageError {
     #[error("{}: there is a file already; {way_out}", path.display())]
     Exists { path: PathBuf, way_out: &'static str },
     #[error(
-        "a server has the packages, but none answers on {addr}; name its admin address with --admin, or stop it"
+        "a server has the packages, but none answers on {addr}; name its admin address with --admin, or stop it; or wait, if it is another `tinycot package`"
     )]
     Held { addr: SocketAddr },
     #[error(
         "`{0}` is no hash; give at least 6 of its 64 hexadecimal digits, as `tinycot package list` shows them"
     )]
     Hash(String),
+    #[error("interrupted; nothing was added")]
+    Interrupted { code: u8 },
     #[error(
         "cannot add to {}; without a server, the limits are those that its settings have by default: for others, set them for `tinycot serve`, and add it while that runs",
         dir.display()
@@ -63,6 +65,10 @@ pub(crate) enum PackageError {
         "{0}: no such file, and no package of that name or hash; `tinycot package list` shows them"
     )]
     NoSuch(String),
+    #[error(
+        "{addr} is not the admin address of a TinyCoT server, which prints its own at the start, such as `listening admin 127.0.0.1:8088`"
+    )]
+    NotAdmin { addr: SocketAddr },
     #[error("{callsign} is in no team; say with --team who may see the package")]
     NoTeam { callsign: String },
     #[error(
@@ -104,6 +110,7 @@ impl PackageError {
             | Self::NoTeam { .. }
             | Self::OtherAudience { .. }
             | Self::SameName { .. } => exit::USAGE,
+            Self::Interrupted { code } => *code,
             Self::Held { .. } | Self::NeedsServer { .. } | Self::NoServer { .. } => {
                 exit::UNAVAILABLE
             }
@@ -121,6 +128,7 @@ impl PackageError {
             | Self::Lost { .. }
             | Self::NoPackage(_)
             | Self::NoSuch(_)
+            | Self::NotAdmin { .. }
             | Self::Refused { .. }
             | Self::Token { .. }
             | Self::Unsent { .. }

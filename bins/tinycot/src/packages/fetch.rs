@@ -11,6 +11,7 @@ use super::hashing::Hashing;
 use super::names::{Selector, file_name, with_mark};
 use super::place::Place;
 use super::row::{DAMAGED, Row, newest, size};
+use super::unfinished::Unfinished;
 use super::{Variables, bar, complain, say};
 use crate::error::{Failure, chain};
 
@@ -41,6 +42,10 @@ pub(super) fn get(args: &GetArgs, variable: Variables<'_>) -> Result<(), Failure
 pub(super) fn export(args: &ExportArgs, variable: Variables<'_>) -> Result<(), Failure> {
     let unwritable = |source| PackageError::Unwritable { path: args.dir.clone(), source };
     let place = Place::open(&args.place, variable)?;
+    if args.dir.is_file() {
+        let source = io::Error::new(io::ErrorKind::NotADirectory, "it is a file; name a folder");
+        return Err(unwritable(source).into());
+    }
     let rows = place.list(None)?;
     // Whoever it is for, a content is one file.
     let rows: Vec<_> = newest(&rows).collect();
@@ -115,8 +120,10 @@ fn write(
     builder.prefix(".tinycot-");
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let unfinished = Unfinished::begin();
     let mut file =
         builder.tempfile_in(dir.unwrap_or_else(|| Path::new("."))).map_err(unwritable)?;
+    unfinished.name(file.path());
 
     fetch(place, row, path, file.as_file_mut())?;
     file.as_file().sync_all().map_err(unwritable)?;

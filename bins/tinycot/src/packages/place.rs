@@ -59,6 +59,7 @@ impl Place {
     pub(super) fn open(args: &PlaceArgs, variable: Variables<'_>) -> Result<Self, Failure> {
         let set = |name| variable(name).filter(|value| !value.is_empty());
         let data_dir = args.data_dir.clone().or_else(|| set("TINYCOT_DATA_DIR").map(PathBuf::from));
+        let is_dir_named = data_dir.is_some();
         let data_dir = data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into());
         let listen = set("TINYCOT_ADMIN_LISTEN").map(|text| text.to_string_lossy().into_owned());
         let has_listener = args.admin.is_some() || listen.as_deref() != Some("off");
@@ -97,7 +98,7 @@ impl Place {
         if !data_dir.is_dir() {
             // Who has named a server, but not its data directory, is told of its token.
             return Err(match refusal {
-                PackageError::NoToken { .. } if args.data_dir.is_none() && is_named => refusal,
+                PackageError::NoToken { .. } if !is_dir_named && is_named => refusal,
                 _ => PackageError::NoDataDir { dir: data_dir },
             }
             .into());

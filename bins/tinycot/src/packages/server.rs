@@ -65,8 +65,20 @@ impl Server {
         Self { addr, token, token_file }
     }
 
-    /// Whether it takes the token: asks for a package that nobody has.
+    /// Whether it is one, and takes the token: asks for a package that nobody has.
     pub(super) fn check(&self) -> Result<(), PackageError> {
+        // Who listens for clients has packages, too, but not what an operator is to see.
+        if let Err(error) = self.teams() {
+            return Err(match error {
+                PackageError::Refused { addr, status: 404 | 405, .. } => {
+                    PackageError::NotAdmin { addr }
+                }
+                PackageError::Lost { addr, source } if is_no_http(&source) => {
+                    PackageError::NotAdmin { addr }
+                }
+                error => error,
+            });
+        }
         let nothing = "0".repeat(64);
         match self.rows(&format!("/Marti/api/sync/search?hash={nothing}")) {
             Err(PackageError::Refused { status: 403, .. }) => Err(self.stranger()),
@@ -175,8 +187,13 @@ impl Server {
     /// Whom a text means, by callsign or uid, and whether a package is there for them.
     pub(super) fn addressee(&self, hash: &str, to: &str) -> Result<Addressee, PackageError> {
         let target = format!("/Marti/api/packages/{hash}/push?to={}", encode(to));
-        let answer = self.ask("GET", &target, "", None)?;
-        self.read(answer)
+        match self.ask("GET", &target, "", None) {
+            Err(PackageError::Refused { addr, status: 404, why }) => {
+                let why = format!("{why}; `tinycot contacts` shows who is here");
+                Err(PackageError::Refused { addr, status: 404, why })
+            }
+            answer => self.read(answer?),
+        }
     }
 
     /// Makes the server send a package to a contact.
@@ -240,6 +257,15 @@ impl Server {
     fn stranger(&self) -> PackageError {
         PackageError::Token { addr: self.addr, path: self.token_file.clone() }
     }
+}
+
+/// Whether a port for events may have said this: it hangs up on who speaks HTTP.
+fn is_no_http(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::BrokenPipe | Kind::ConnectionAborted | Kind::ConnectionReset | Kind::InvalidData
+    )
 }
 
 /// What a refusal says of itself.

@@ -37,6 +37,7 @@ pub(crate) enum Misbehaviour {
     None,
     RefuseEarly,
     SpeakNonsense,
+    StallContent,
 }
 
 /// The hash of a content.
@@ -162,10 +163,19 @@ fn serve(conn: TcpStream, state: &Mutex<State>) {
     if state.misbehaviour == Misbehaviour::CutContent && head.path == "/Marti/sync/content" {
         len /= 2;
     }
+    let is_stalled =
+        state.misbehaviour == Misbehaviour::StallContent && head.path == "/Marti/sync/content";
+    if is_stalled {
+        len /= 2;
+    }
     state.sent_bytes += len;
     drop(state);
     let head = format!("HTTP/1.0 {status} X\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
     let _ = writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&body[..len]));
+    if is_stalled {
+        // Until the other end has had enough.
+        let _ = reader.read(&mut [0]);
+    }
 }
 
 fn refusal(message: &str) -> Vec<u8> {
