@@ -71,6 +71,14 @@ pub(crate) fn relay() -> Result<bool> {
     Ok(is_good && faults == 0)
 }
 
+/// Has this thread make way for the clients whose events are measured: who uploads would do so
+/// on another machine.
+fn make_way() {
+    // In Linux this is of a thread, elsewhere of the whole process.
+    #[cfg(target_os = "linux")]
+    rustix::process::nice(10).expect("everyone may be less urgent");
+}
+
 /// One run of events.
 #[derive(Clone, Copy, Debug)]
 struct Run {
@@ -105,6 +113,7 @@ impl Run {
             if let Beside::Uploads(pace) | Beside::Bare(pace) = beside {
                 uploaders.extend((0..PARALLEL).map(|thread| {
                     scope.spawn(move || -> io::Result<()> {
+                        make_way();
                         for at in 0.. {
                             if stop.load(Ordering::Relaxed) {
                                 break;
