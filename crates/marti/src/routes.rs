@@ -222,6 +222,7 @@ table! {
     misc::citrap_list { GET "/Marti/api/citrap" User; }
     misc::citrap_post { POST "/Marti/api/citrap" User changes; }
     misc::citrap_one { GET "/Marti/api/citrap/{id}" User; }
+    misc::citrap_remove { DELETE "/Marti/api/citrap/{id}" User changes; }
     misc::no_rows {
         GET "/Marti/api/iconset/all/uid" User;
         GET "/Marti/api/repeater/list" User;

@@ -34,5 +34,7 @@ mod share;
 mod teams;
 #[path = "packages/transport.rs"]
 mod transport;
+#[path = "packages/unseen.rs"]
+mod unseen;
 #[path = "packages/writing.rs"]
 mod writing;

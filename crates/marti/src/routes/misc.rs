@@ -9,7 +9,9 @@ use std::sync::Arc;
 use serde_json::Value;
 use store::packages::PackageStore;
 
-pub(crate) use self::citrap::{list as citrap_list, one as citrap_one, post as citrap_post};
+pub(crate) use self::citrap::{
+    list as citrap_list, one as citrap_one, post as citrap_post, remove as citrap_remove,
+};
 pub(crate) use self::dropped::{Shared, error_log, take_tracks};
 pub(crate) use self::locate::locate;
 use crate::Role;

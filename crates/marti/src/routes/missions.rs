@@ -55,8 +55,9 @@ pub(crate) async fn not_yet<P: PackageStore>(
     _: Arc<Inner<P>>,
     ask: Ask,
 ) -> Result<Answer, ApiError> {
-    // The plug-in for reports subscribes to this one whenever it connects, and does without.
-    if (ask.param("name"), ask.param("rest")) == ("citrap", "subscription") {
+    // Whenever it connects, a client subscribes anew to each mission that it knows, and to that of
+    // the reports plug-in: it forgets the one, and does without the other.
+    if ask.param("rest").rsplit('/').next() == Some("subscription") {
         return Err(no_mission());
     }
     Err(ApiError::NotImplemented("this server has no missions".to_owned()))

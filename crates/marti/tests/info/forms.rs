@@ -1,4 +1,4 @@
-//! What holds for all answers: 4, 5, 7 to 10 and 25 of the checklist.
+//! What holds for all answers: 1 to 10 and 25 of the checklist.
 
 use cot_core::CotTime;
 use serde_json::Value;
@@ -65,6 +65,26 @@ fn k04_k08_k09_answers_have_the_form_that_clients_read() {
         is_plain(&answer);
         check(&answer.json(), path);
     }
+}
+
+/// 1 to 3: HTTP/1.1 by plain TCP, by whatever address a client reached the server at, with a new
+/// connection for each request, as fast as a list of packages and some uploads make them.
+#[test]
+fn k01_k02_k03_each_request_may_have_a_connection_of_its_own() {
+    let server = Server::open();
+    let ask = |n: usize| {
+        let host = ["10.1.2.3:8080", "192.0.2.7", "[2001:db8::7]:8080", "tak.example.org"][n % 4];
+        let mut connection = server.connect();
+        let head = format!("GET /Marti/api/version/config HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        connection.send(head.as_bytes());
+        let answer = connection.answer().expect(200);
+        assert!(answer.head.starts_with("HTTP/1.1 200"), "{}", answer.head);
+        assert_eq!(answer.json()["version"], "3");
+        connection
+    };
+    (0..300).for_each(|n| drop(ask(n)));
+    let together: Vec<_> = (0..32).map(ask).collect();
+    drop(together);
 }
 
 /// 5: unknown parameters are ignored, known ones may have any case.

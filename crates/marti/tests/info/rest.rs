@@ -2,6 +2,7 @@
 //! tolerate.
 
 use http::Method;
+use store::packages::{Audience, PackageStore, Upload};
 
 use crate::operator;
 use crate::support::Server;
@@ -103,6 +104,36 @@ fn reports_are_kept_for_their_team() {
     server.get("/Marti/api/citrap?startTime=yesterday").expect(400);
     let later = server.get(&format!("{target}&startTime=2099-01-01T00:00:00.000Z"));
     assert_eq!(later.expect(200).json(), serde_json::json!([]));
+    // It is its sender's to remove, and no other file is a report.
+    let file = "/Marti/sync/upload?name=x&creatorUid=ANDROID-A&team=Cyan";
+    let file = server.ask("POST", file, "", b"no report").json()["Hash"].clone();
+    let other = format!("/Marti/api/citrap/{}?clientUid=ANDROID-A", file.as_str().unwrap());
+    server.ask("DELETE", &other, "", b"").expect(404);
+    server.ask("DELETE", &format!("/Marti/api/citrap/{id}?team=Red"), "", b"").expect(404);
+    server.ask("DELETE", &one, "", b"").expect(200);
+    server.get(&one).expect(404);
+    assert_eq!(server.get(target).json(), serde_json::json!([]));
+}
+
+/// However many reports there are: as many as are asked for, and at most 1,000.
+#[test]
+fn reports_are_listed_newest_first_and_not_without_end() {
+    let server = Server::open();
+    server.run(async {
+        for n in 0..1_010 {
+            let mut upload = Upload::new(format!("report {n}"), Audience::Everyone);
+            upload.tool = "citrap".to_owned();
+            server.packages.insert(upload, n.to_string().as_bytes()).await.unwrap();
+        }
+    });
+    let titles = |query: &str| {
+        let list = server.get(&format!("/Marti/api/citrap?{query}")).expect(200).json();
+        let titles = list.as_array().unwrap().iter().map(|report| report["title"].to_string());
+        titles.collect::<Vec<_>>()
+    };
+    assert_eq!(titles("maxReportCount=2"), ["\"report 1009\"", "\"report 1008\""]);
+    assert_eq!(titles("maxReportCount=5000").len(), 1_000);
+    assert_eq!(titles("").len(), 1_000);
 }
 
 /// Somebody who is lost is shown to the team of who calls, and to nobody else.
@@ -124,9 +155,10 @@ fn a_lost_person_becomes_a_marker() {
     }
 }
 
-/// There are no missions, and clients are told so in the form that they read.
+/// 42, 44, 57: there are no missions, and clients are told so in the form that they read: what is
+/// unknown is 404, by name and by guid, and what would make one is 501.
 #[test]
-fn missions_are_none_in_the_form_that_clients_read() {
+fn k42_k44_k57_missions_are_none_in_the_form_that_clients_read() {
     let server = Server::open();
     let base = "/Marti/api/missions";
     for (path, kind) in [
@@ -140,12 +172,23 @@ fn missions_are_none_in_the_form_that_clients_read() {
         let answer = server.get(&format!("{base}{path}")).expect(200).json();
         assert_eq!((&answer["type"], &answer["data"]), (&kind.into(), &serde_json::json!([])));
     }
-    for path in ["/Search%2012", "/guid/4ce8e41d", "/Search%2012/changes?secago=1", "/a/log"] {
+    // 6: names with whatever is percent-encoded, once.
+    for path in [
+        "/Search%2012",
+        "/guid/4ce8e41d",
+        "/Search%2012/changes?secago=1",
+        "/a/log",
+        "/b%C3%A4r%20%23%26%2F%25.1+2//changes/",
+        "/%2e%2e/contents",
+    ] {
         let answer = server.get(&format!("{base}{path}")).expect(404).json();
         assert_eq!((&answer["status"], &answer["code"]), (&"NOT_FOUND".into(), &1.into()));
     }
     server.ask("DELETE", &format!("{base}/one?creatorUid=A"), "", b"").expect(404);
-    server.ask("PUT", &format!("{base}/citrap/subscription?uid=A"), "", b"").expect(404);
+    for name in ["citrap", "Search%2012", "guid/4ce8e41d"] {
+        let target = format!("{base}/{name}/subscription?uid=A&password=x");
+        server.ask("PUT", &target, "", b"").expect(404);
+    }
     let zip = vec![0; 100_000];
     let answer = server.ask("PUT", &format!("{base}/one?creatorUid=A"), "", &zip).expect(501);
     assert_eq!(answer.json()["code"], 3);

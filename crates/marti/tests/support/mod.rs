@@ -76,7 +76,13 @@ impl Setup {
     /// Starts it over packages in memory.
     pub fn in_memory(self) -> Server<MemoryPackages> {
         let Self { marti, hub, packages } = self;
-        Server::start(marti, hub, None, async || MemoryPackages::new(packages))
+        Server::start(marti, hub, None, async move || MemoryPackages::new(packages))
+    }
+
+    /// Starts it over these packages.
+    pub fn over<P: PackageStore>(self, packages: P) -> Server<P> {
+        let Self { marti, hub, .. } = self;
+        Server::start(marti, hub, None, async move || packages)
     }
 
     /// Starts it over packages in a temporary directory.

@@ -8,7 +8,7 @@ use http::StatusCode;
 use http::header::{ACCEPT, CONTENT_DISPOSITION, HeaderValue, LOCATION};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use store::packages::{DataPackage, PackageFilter, PackageStore};
+use store::packages::{ContentHash, DataPackage, PackageFilter, PackageStore};
 
 use crate::answer::{self, Answer};
 use crate::ask::Ask;
@@ -97,14 +97,7 @@ pub(crate) async fn one<P: PackageStore>(
     marti: Arc<Inner<P>>,
     mut ask: Ask,
 ) -> Result<Answer, ApiError> {
-    let mut filter = PackageFilter::new(Sight::of(&ask, &marti.relay).viewer(&marti.relay));
-    filter.tool = Some(TOOL.to_owned());
-    filter.uid = Some(ask.param("id").to_owned());
-    filter.limit = 1;
-    let found = marti.packages.list(&filter).await?;
-    let report =
-        found.first().ok_or_else(|| ApiError::NotFound("there is no such report".to_owned()))?;
-    let hash = report.hash.to_string();
+    let hash = find(&marti, wanted(&marti, &ask)).await?.to_string();
     ask.query = with(&ask.query, &[("hash", &hash)]);
     let mut answer = packages::content(marti, ask).await?;
     if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{hash}.zip\""))
@@ -112,6 +105,34 @@ pub(crate) async fn one<P: PackageStore>(
         answer.headers_mut().insert(CONTENT_DISPOSITION, disposition);
     }
     Ok(answer)
+}
+
+/// Removes a report, for who sent it.
+pub(crate) async fn remove<P: PackageStore>(
+    marti: Arc<Inner<P>>,
+    ask: Ask,
+) -> Result<Answer, ApiError> {
+    let hash = find(&marti, wanted(&marti, &ask)).await?;
+    packages::remove(&marti, ask, hash).await
+}
+
+/// Which report is asked for.
+fn wanted<P: PackageStore>(marti: &Inner<P>, ask: &Ask) -> PackageFilter {
+    let mut filter = PackageFilter::new(Sight::of(ask, &marti.relay).viewer(&marti.relay));
+    filter.tool = Some(TOOL.to_owned());
+    filter.uid = Some(ask.param("id").to_owned());
+    filter.limit = 1;
+    filter.include_damaged = true;
+    filter
+}
+
+async fn find<P: PackageStore>(
+    marti: &Inner<P>,
+    wanted: PackageFilter,
+) -> Result<ContentHash, ApiError> {
+    let found = marti.packages.list(&wanted).await?;
+    let report = found.first();
+    Ok(report.ok_or_else(|| ApiError::NotFound("there is no such report".to_owned()))?.hash)
 }
 
 /// The parameters of a request, and these first.
