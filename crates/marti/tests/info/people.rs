@@ -74,7 +74,22 @@ fn connections_are_listed_without_addresses() {
     let rows = table["data"].as_array().unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["clientUid"], "ANDROID-A");
-    assert_eq!((&rows[0]["ipAddress"], &rows[0]["port"]), (&"".into(), &0.into()));
+    assert_eq!((&rows[0]["ipAddress"], &rows[0]["port"]), (&"".into(), &"".into()));
+    // The types that CloudTAK's client declares.
+    for text in [
+        "dn callsign clientUid takClient takVersion username role team ipAddress port protocol xpath",
+        "subscriptionUid appFramerate battery batteryStatus batteryTemp deviceDataRx deviceDataTx",
+        "heapCurrentSize heapFreeSize heapMaxSize deviceIPAddress storageAvailable storageTotal",
+        "handlerType",
+    ]
+    .iter()
+    .flat_map(|keys| keys.split(' '))
+    {
+        assert!(rows[0][text].is_string(), "{text}");
+    }
+    let integers = "lastReportMilliseconds lastReportDiffMilliseconds pendingWrites numProcessed";
+    assert!(integers.split(' ').all(|key| rows[0][key].is_i64()), "{table}");
+    assert!(rows[0]["incognito"].is_boolean() && rows[0]["groups"].is_array());
 
     let (_, all) = operator(&server, Method::GET, "/Marti/api/subscriptions/all", "");
     let all: Value = serde_json::from_str(&all).unwrap();

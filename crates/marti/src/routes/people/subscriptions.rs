@@ -54,11 +54,12 @@ pub(crate) async fn list<P: PackageStore>(
     marti.shared.pipes.run(addr, work).await
 }
 
-/// A row, with every member that clients look for; what is not known is 0 or empty.
+/// A row, with every member that clients look for, each of the type that CloudTAK's client declares:
+/// most numbers are texts. What is not known is empty.
 fn row(client: &ClientInfo, device: &Device, is_operator: bool, now_ms: i64) -> Value {
     let (ip, port) = match client.addr.filter(|_| is_operator) {
-        Some(addr) => (addr.ip().to_canonical().to_string(), addr.port()),
-        None => (String::new(), 0),
+        Some(addr) => (addr.ip().to_canonical().to_string(), addr.port().to_string()),
+        None => <(String, String)>::default(),
     };
     let since_ms = client.last_in_ms.unwrap_or(client.connected_ms);
     let mut row = json!({
@@ -85,19 +86,20 @@ fn row(client: &ClientInfo, device: &Device, is_operator: bool, now_ms: i64) -> 
         "handlerType": "",
     });
     if let Some(row) = row.as_object_mut() {
-        let zeros = [
+        let unknown = [
             "appFramerate",
+            "batteryStatus",
             "batteryTemp",
             "deviceDataRx",
             "deviceDataTx",
+            "deviceIPAddress",
             "heapCurrentSize",
             "heapFreeSize",
             "heapMaxSize",
             "storageAvailable",
             "storageTotal",
         ];
-        row.extend(zeros.map(|name| (name.to_owned(), 0.into())));
-        row.extend(["batteryStatus", "deviceIPAddress"].map(|name| (name.to_owned(), "".into())));
+        row.extend(unknown.map(|name| (name.to_owned(), "".into())));
     }
     row
 }
