@@ -9,7 +9,7 @@ mod stub;
 mod support;
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -716,6 +716,35 @@ fn what_devices_upload_and_see_is_what_the_operator_does() {
     world.fails(&["list", "--token-file", "a"], 1, "does not take the token in a");
     let mut admin = Http::new(world.server().admin);
     assert_eq!(admin.ask("GET", "/Marti/sync/search", "", &[]).unwrap().status, 401);
+}
+
+/// Who has no room is told of the setting, and so is the operator by the log.
+#[test]
+fn want_of_room_is_told_with_the_setting_to_change() {
+    for (args, setting) in [
+        (["--packages-free", "1024GiB"], " bytes too little: its operator has to make room"),
+        (["--packages-total", "1KiB"], "`packages_total`"),
+        (["--packages-owner-total", "1KiB"], "`packages_owner_total`"),
+    ] {
+        let mut world = World::served(&args);
+        world.file("a", vec![7; 2000]);
+        let told = stderr(&world.run(&["add", "a", "--as-is"]));
+        assert!(told.contains("(status 507)") && told.contains(setting), "{told}");
+        let setting = format!("`{}`", args[0].trim_start_matches('-').replace('-', "_"));
+        assert!(told.contains(&setting), "{setting}: {told}");
+        let lines = BufReader::new(world.server.as_mut().unwrap().log()).lines();
+        let is_told = |line: &String| line.contains("upload was refused: remove packages");
+        let line = lines.map(Result::unwrap).find(is_told).unwrap();
+        assert!(line.contains(&setting), "{line}");
+    }
+    let world = World::served(&["--max-upload", "1KiB"]);
+    world.file("a", vec![7; 2000]);
+    world.fails(&["add", "a", "--as-is"], 1, "(`max_upload`)");
+    let world = World::new();
+    File::create(world.path("a")).unwrap().set_len(401 << 20).unwrap();
+    let told = "without a server, the limits are those that its settings have by default";
+    world.fails(&["add", "a", "--as-is", "--tool", "public"], 74, told);
+    world.fails(&["add", "a", "--as-is", "--tool", "public"], 74, "(`max_upload`)");
 }
 
 #[test]
