@@ -10,6 +10,7 @@ use crate::{ClientInfo, EndpointInfo, ExportCursor, Item, PublishError, Submitte
 use crate::{TeamPolicy, Viewer};
 
 /// Whose an event is that came without a connection.
+#[derive(Clone, Copy)]
 enum Origin<'a> {
     /// An operator's, who is recorded by this uid.
     Operator(&'a str),
