@@ -2,19 +2,24 @@
 //!
 //! An answer does not wait for it: a client that was refused may never send it. But a client that
 //! looks for the answer only once it has sent everything must not find the connection gone, and the
-//! next request comes behind the body. So a small rest is read while the answer is on its way, and
-//! for a large one the connection ends with the answer.
+//! next request comes behind the body. So some of the rest is read while the answer is on its way;
+//! behind a large one the connection ends.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
+use tokio::time::timeout;
 
-/// Largest rest that is read, so that the connection stays. Bytes.
+/// Most of a rest that is read; with more the connection ends. Bytes.
 const MAX_REST: usize = 256 << 10;
+
+/// How long a rest may be silent behind which the connection ends.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// A body that goes back to who lent it unless it was read to its end.
 pub(crate) struct Lent<B> {
@@ -36,24 +41,28 @@ impl<B> Lent<B> {
 }
 
 impl<B: HttpBody<Data = Bytes> + Send + Unpin + 'static> Rest<B> {
-    /// Has what came back read by a task of its own. `is_awaited`: the sender waits to be told to
-    /// go on. `false` if the connection cannot be used any more, because there is too much, or
-    /// nobody knows whether it will come.
-    pub(crate) fn read(self, is_awaited: bool) -> bool {
+    /// Has what came back read by a task of its own. `is_last`: the connection ends with the answer
+    /// anyway. `is_awaited`: the sender waits to be told to go on. Says whether the connection must
+    /// end, because there is too much, or nobody knows whether it will come.
+    pub(crate) fn read(self, is_last: bool, is_awaited: bool) -> bool {
         let back = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some((body, is_wanted)) = back else { return true };
-        if is_awaited && !is_wanted || body.size_hint().lower() > MAX_REST as u64 {
-            return false;
+        let Some((body, is_wanted)) = back.filter(|(body, _)| !body.is_end_stream()) else {
+            return is_last;
+        };
+        if is_awaited && !is_wanted {
+            return true;
         }
-        // The sender is held to the pace of all bodies. Where this gives up, the connection ends.
-        tokio::spawn(read_on(body));
-        true
+        let is_last = is_last || body.size_hint().lower() > MAX_REST as u64;
+        // Else the pace of all bodies is enough. Where this gives up, the connection ends.
+        let silence = if is_last { SILENCE } else { Duration::MAX };
+        tokio::spawn(read_on(body, silence));
+        is_last
     }
 }
 
-async fn read_on(mut body: impl HttpBody<Data = Bytes> + Unpin) {
+async fn read_on(mut body: impl HttpBody<Data = Bytes> + Unpin, silence: Duration) {
     let mut left = MAX_REST;
-    while let Some(Ok(frame)) = body.frame().await {
+    while let Ok(Some(Ok(frame))) = timeout(silence, body.frame()).await {
         let len = frame.data_ref().map_or(0, Bytes::len);
         if len > left {
             return;

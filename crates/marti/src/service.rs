@@ -181,7 +181,7 @@ impl<P: PackageStore> Inner<P> {
         }
         self.counters.answered(answer.status());
         let is_last = answer.headers().contains_key(header::CONNECTION);
-        if !is_last && !rest.read(is_awaited) {
+        if rest.read(is_last, is_awaited) && !is_last {
             answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if let Some(origin) = origin.filter(|_| is_allowed) {
