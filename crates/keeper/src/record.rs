@@ -146,6 +146,8 @@ struct ContactText<'a> {
     callsign: Cow<'a, str>,
     #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
     team: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
+    role: Cow<'a, str>,
     #[serde(with = "time::optional", default, skip_serializing_if = "Option::is_none")]
     left: Option<i64>,
 }
@@ -230,6 +232,7 @@ impl<'a> From<&'a KnownContact> for ContactText<'a> {
             uid: Cow::Borrowed(&contact.uid),
             callsign: Cow::Borrowed(&contact.callsign),
             team: Cow::Borrowed(&contact.team),
+            role: Cow::Borrowed(&contact.role),
             left: contact.left_ms,
         }
     }
@@ -241,6 +244,7 @@ impl From<ContactText<'_>> for Record {
             uid: shared(&text.uid),
             callsign: shared(&text.callsign),
             team: shared(&text.team),
+            role: shared(&text.role),
             left_ms: text.left,
         })
     }

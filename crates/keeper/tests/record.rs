@@ -81,7 +81,8 @@ fn a_removal_has_the_key_of_what_it_removes() {
 }
 
 fn contact(uid: &str, callsign: &str, team: &str, left_ms: Option<i64>) -> KnownContact {
-    KnownContact { uid: uid.into(), callsign: callsign.into(), team: team.into(), left_ms }
+    let (uid, callsign, team, role) = (uid.into(), callsign.into(), team.into(), team.into());
+    KnownContact { uid, callsign, team, role, left_ms }
 }
 
 /// Times that the text can hold: the years 0000 to 9999.

@@ -173,6 +173,8 @@ pub struct KnownContact {
     pub callsign: Arc<str>,
     /// Their team; empty without one.
     pub team: Arc<str>,
+    /// Their role; empty without one, or in records of earlier versions.
+    pub role: Arc<str>,
     /// When they left; `None` while they are here.
     pub left_ms: Option<i64>,
 }

@@ -155,10 +155,12 @@ pub struct EndpointInfo {
     pub callsign: Arc<str>,
     /// Their team; empty without one.
     pub team: Arc<str>,
+    /// Their role; empty without one.
+    pub role: Arc<str>,
     /// Whether they are here now.
     pub is_here: bool,
     /// When they last reported, or left if they are away: milliseconds since 1970 by the server's
-    /// clock.
+    /// clock. Who was here when the server stopped is away, and reported last before that.
     pub seen_ms: i64,
 }
 

@@ -2,7 +2,6 @@
 
 mod subscriptions;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use cot_core::Event;
@@ -47,8 +46,6 @@ pub(crate) async fn client_end_points<P: PackageStore>(
     let node_id = marti.config.node_id.clone();
     let work = move || {
         let policy = relay.policy();
-        let roles: HashMap<_, _> =
-            relay.contacts().into_iter().map(|contact| (contact.uid, contact.role)).collect();
         let rows: Vec<_> = relay
             .known_contacts()
             .into_iter()
@@ -62,7 +59,7 @@ pub(crate) async fn client_end_points<P: PackageStore>(
                     "uid": &*known.uid,
                     "username": "",
                     "team": &*known.team,
-                    "role": roles.get(&*known.uid).map_or("", String::as_str),
+                    "role": &*known.role,
                     "lastEventTime": time::text(known.seen_ms),
                     "lastStatus": if known.is_here { "Connected" } else { "Disconnected" },
                 })

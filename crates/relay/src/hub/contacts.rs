@@ -81,7 +81,8 @@ impl Contacts {
         if let Some(contact) = self.by_uid.get_mut(report.uid) {
             contact.last_seen_ms = now_ms;
             // A report without a team does not leave it.
-            let changes_team = !report.team.is_empty() && *contact.team != *report.team;
+            let changes_team = !report.team.is_empty()
+                && (*contact.team != *report.team || *contact.role != *report.role);
             if !report.team.is_empty() {
                 update(&mut contact.team, report.team);
                 update(&mut contact.role, report.role);

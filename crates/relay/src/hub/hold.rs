@@ -9,6 +9,7 @@ use super::Hub;
 use super::accept::{Source, edits};
 use super::admit::SERVER;
 use super::client::{Client, Flow};
+use super::contacts::Contact;
 use super::log::{Meta, Seq, splice};
 use super::roster::{Bounds, Held, Known};
 use crate::client::ClientId;
@@ -52,8 +53,8 @@ impl Hub {
         }
         let Some(contact) = self.contacts.get(uid) else { return };
         let bounds = self.roster_bounds();
-        let (callsign, team) = (contact.callsign.clone(), contact.team.clone());
-        let Some(forgotten) = self.roster.here(uid, &callsign, &team, bounds) else { return };
+        let Contact { callsign, team, role, .. } = contact;
+        let Some(forgotten) = self.roster.here(uid, callsign, team, role, bounds) else { return };
         if let Some(uid) = forgotten {
             self.watch_forgotten(uid);
         }
@@ -284,6 +285,7 @@ pub(super) fn known_contact(now: Now, uid: &Arc<str>, known: &Known) -> KnownCon
         uid: uid.clone(),
         callsign: known.callsign.clone(),
         team: known.team.clone(),
+        role: known.role.clone(),
         left_ms: known.left_ms.map(|left_ms| now.unix_of(left_ms)),
     }
 }

@@ -1,5 +1,6 @@
 //! The picture as records: exported for a snapshot, restored after a restart.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -78,12 +79,18 @@ impl Hub {
     pub fn restore(&mut self, now: Now, records: impl IntoIterator<Item = Record>) -> Restored {
         let mut scanner = Scanner::new(self.config.limits);
         let mut done = Restored::default();
+        let (mut reported, mut present) = (HashMap::new(), Vec::new());
         for record in records {
             let (outcome, count) = match record {
                 Record::Item(item) => {
+                    if item.kind == ItemKind::Presence {
+                        let last = reported.entry(item.uid.clone()).or_insert(i64::MIN);
+                        *last = received_ms(now, item.received_ms).max(*last);
+                    }
                     (self.restore_item(now, &mut scanner, &item), &mut done.items)
                 }
                 Record::Contact(contact) => {
+                    present.extend(contact.left_ms.is_none().then(|| contact.uid.clone()));
                     (self.restore_contact(now, &contact), &mut done.contacts)
                 }
                 Record::Held(held) => (self.restore_held(now, &mut scanner, held), &mut done.held),
@@ -92,6 +99,12 @@ impl Hub {
                 Outcome::Restored => *count += 1,
                 Outcome::Expired => done.expired += 1,
                 Outcome::Refused => done.refused += 1,
+            }
+        }
+        // Those who were here have been away since about now, but not reported since.
+        for uid in present {
+            if let Some(&reported_ms) = reported.get(&uid) {
+                self.roster.reported(&uid, reported_ms);
             }
         }
         self.settled = self.settled.max(self.log.head());
@@ -175,9 +188,9 @@ impl Hub {
         // Who was here when the server stopped has been away since about now.
         let left_ms =
             contact.left_ms.map_or_else(|| now.signed_ms(), |left| received_ms(now, left));
-        let KnownContact { uid, callsign, team, .. } = contact;
+        let KnownContact { uid, callsign, team, role, .. } = contact;
         let bounds = self.roster_bounds();
-        Outcome::of(self.roster.restore(uid, callsign, team, left_ms, bounds))
+        Outcome::of(self.roster.restore(uid, callsign, team, role, left_ms, bounds))
     }
 
     fn restore_held(&mut self, now: Now, scanner: &mut Scanner, held: HeldEvent) -> Outcome {

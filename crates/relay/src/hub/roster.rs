@@ -20,8 +20,12 @@ const MAX_NAMESAKES: usize = 16;
 pub(super) struct Known {
     pub(super) callsign: Arc<str>,
     pub(super) team: Arc<str>,
+    pub(super) role: Arc<str>,
     /// When they left, on the monotonic clock; `None` while they are here.
     pub(super) left_ms: Option<i64>,
+    /// When they reported last, on the monotonic clock, if they were here when the server stopped:
+    /// they count as having left when it began anew.
+    pub(super) reported_ms: Option<i64>,
     /// Oldest first.
     held: VecDeque<Held>,
     held_bytes: usize,
@@ -116,6 +120,7 @@ impl Roster {
         uid: &Arc<str>,
         callsign: &Arc<str>,
         team: &Arc<str>,
+        role: &Arc<str>,
         bounds: Bounds,
     ) -> Option<Option<Arc<str>>> {
         if self.by_uid.contains_key(uid) {
@@ -123,7 +128,9 @@ impl Roster {
             let known = self.by_uid.get_mut(uid)?;
             known.callsign = callsign.clone();
             known.team = team.clone();
+            known.role = role.clone();
             known.left_ms = None;
+            known.reported_ms = None;
             return Some(None);
         }
         let forgotten = if self.by_uid.len() < bounds.known {
@@ -133,8 +140,15 @@ impl Roster {
             self.forget(&oldest);
             Some(oldest)
         };
-        let (callsign, team) = (callsign.clone(), team.clone());
-        let known = Known { callsign, team, left_ms: None, held: VecDeque::new(), held_bytes: 0 };
+        let known = Known {
+            callsign: callsign.clone(),
+            team: team.clone(),
+            role: role.clone(),
+            left_ms: None,
+            reported_ms: None,
+            held: VecDeque::new(),
+            held_bytes: 0,
+        };
         self.by_uid.insert(uid.clone(), known);
         Some(forgotten)
     }
@@ -283,12 +297,20 @@ impl Roster {
         uid: &Arc<str>,
         callsign: &Arc<str>,
         team: &Arc<str>,
+        role: &Arc<str>,
         left_ms: i64,
         bounds: Bounds,
     ) -> bool {
         let is_new = !self.by_uid.contains_key(uid);
         let is_in = is_new && self.by_uid.len() < bounds.known;
-        is_in && self.here(uid, callsign, team, bounds).is_some() && self.left(uid, left_ms)
+        is_in && self.here(uid, callsign, team, role, bounds).is_some() && self.left(uid, left_ms)
+    }
+
+    /// Says when somebody who is away reported last.
+    pub(super) fn reported(&mut self, uid: &str, reported_ms: i64) {
+        if let Some(known) = self.by_uid.get_mut(uid) {
+            known.reported_ms = known.left_ms.map(|left_ms| reported_ms.min(left_ms));
+        }
     }
 
     /// Removes some of what is held for somebody.

@@ -65,6 +65,7 @@ impl Hub {
             uid: uid.clone(),
             callsign: contact.callsign.clone(),
             team: contact.team.clone(),
+            role: contact.role.clone(),
             is_here: true,
             seen_ms: now.unix_of(i64::try_from(contact.last_seen_ms).unwrap_or(i64::MAX)),
         };
@@ -76,8 +77,9 @@ impl Hub {
                 uid: uid.clone(),
                 callsign: known.callsign.clone(),
                 team: known.team.clone(),
+                role: known.role.clone(),
                 is_here: false,
-                seen_ms: now.unix_of(known.left_ms?),
+                seen_ms: now.unix_of(known.reported_ms.or(known.left_ms)?),
             })
         });
         let mut rows: Vec<_> = known.collect();
