@@ -46,7 +46,7 @@ impl Budget {
             return Some(bytes);
         }
         let mut room = self.room(addr);
-        room.grow(bytes.len()).then(|| Bytes::from_owner(Counted { bytes, _room: room }))
+        room.grow(bytes.len()).then(|| share(bytes, Arc::new(room)))
     }
 }
 
@@ -98,10 +98,15 @@ impl Drop for Room {
     }
 }
 
+/// The same bytes, which keep their room until the last of them is dropped.
+pub(crate) fn share(bytes: Bytes, room: Arc<Room>) -> Bytes {
+    Bytes::from_owner(Counted { bytes, _room: room })
+}
+
 /// Bytes, and their room.
 struct Counted {
     bytes: Bytes,
-    _room: Room,
+    _room: Arc<Room>,
 }
 
 impl AsRef<[u8]> for Counted {

@@ -20,7 +20,7 @@ use crate::envelope::Envelope;
 use crate::error::ApiError;
 use crate::service::Inner;
 use crate::sight::Sight;
-use crate::{Body, Caller, Role, time};
+use crate::{Caller, Role, time};
 
 /// What the tools of profiles begin with.
 const PREFIX: &str = "profile-";
@@ -101,9 +101,10 @@ async fn give<P: PackageStore>(
     let viewer = Sight::of(&ask, &marti.relay).viewer(&marti.relay);
     let packages = find(marti, &viewer, tool, since_ms).await?;
     let name = format!("{} profile", marti.config.server_name);
-    match marti.shared.profiles.make(&*marti.packages, &viewer, packages, name).await? {
+    let (store, room) = (&*marti.packages, marti.room(&ask));
+    match marti.shared.profiles.make(store, &viewer, packages, name, room).await? {
         Some(zip) => {
-            let mut answer = answer::of(StatusCode::OK, "application/zip", Body::whole(zip));
+            let mut answer = answer::of(StatusCode::OK, "application/zip", zip);
             let disposition = HeaderValue::from_static("attachment; filename=\"profile.zip\"");
             answer.headers_mut().insert(CONTENT_DISPOSITION, disposition);
             Ok(answer)

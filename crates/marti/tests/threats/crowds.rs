@@ -11,6 +11,7 @@ use http::{Request, Response};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Empty};
 use marti::{Body, Caller, History, HistoryError, Marti, MartiConfig, Past};
+use store::packages::{Audience, PackageStore, Upload};
 use support::until;
 use tokio::net::{TcpListener, TcpSocket};
 use tower_service::Service;
@@ -124,6 +125,31 @@ fn t08_lists_of_feeds_are_shared_by_those_who_do_not_take_them() {
     }
     drop(held);
     assert_eq!(call(&server, "10.0.0.1", "/Marti/vcm").status(), 200);
+}
+
+/// When a server comes up all its devices ask for the same profile.
+#[test]
+fn t08_a_profile_is_there_once_for_all_who_take_it() {
+    let server = Server::open();
+    let mut state = 1_u64;
+    let noise: Vec<u8> = (0..3 << 20)
+        .map(|_| {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            state.to_be_bytes()[0]
+        })
+        .collect();
+    let mut upload = Upload::new("maps.bin", Audience::Everyone);
+    upload.tool = "profile-connection".to_owned();
+    server.run(server.packages.insert(upload, noise.as_slice())).unwrap();
+    let path = "/Marti/api/device/profile/connection";
+    let held: Vec<_> =
+        (0..100).map(|at| call(&server, &format!("10.0.0.{}", at % 3), path)).collect();
+    for answer in held {
+        assert_eq!(answer.status(), 200);
+        let len = answer.body().size_hint().exact().unwrap();
+        assert!(len > 3 << 20, "{len}");
+        assert_eq!(server.run(answer.into_body().collect()).unwrap().to_bytes().len() as u64, len);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use data_package::{BuildError, PackageBuilder, is_data_package};
@@ -10,6 +11,8 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::Mutex;
 use tracing::{error, warn};
 
+use crate::Body;
+use crate::budget::{Room, share};
 use crate::error::ApiError;
 
 /// Largest profile: every device takes it over whatever link it has. Bytes.
@@ -30,6 +33,31 @@ pub(crate) struct Shared {
 struct Made {
     of: Vec<(ContentHash, String)>,
     zip: Bytes,
+    /// Counts it, once for all who read it, as long as anybody does.
+    room: Weak<Room>,
+}
+
+impl Made {
+    /// The archive for a reader; `None` if it is empty.
+    fn lend(&mut self, new_room: Room) -> Result<Option<Body>, ApiError> {
+        let len = self.zip.len();
+        if len == 0 {
+            return Ok(None);
+        }
+        let room = match self.room.upgrade() {
+            Some(room) => room,
+            None => {
+                let mut room = new_room;
+                if !room.grow(len) {
+                    return Err(ApiError::too_much());
+                }
+                Arc::new(room)
+            }
+        };
+        self.room = Arc::downgrade(&room);
+        let zip = share(self.zip.clone(), room);
+        Ok(Some(Body::parts(len as u64, std::iter::once(zip))))
+    }
 }
 
 /// A file of a profile.
@@ -49,7 +77,8 @@ impl Shared {
         viewer: &Viewer,
         packages: Vec<DataPackage>,
         name: String,
-    ) -> Result<Option<Bytes>, ApiError> {
+        room: Room,
+    ) -> Result<Option<Body>, ApiError> {
         let mut left = MAX_BYTES;
         let (packages, too_large): (Vec<_>, Vec<_>) = packages.into_iter().partition(|package| {
             let fits = package.size <= left;
@@ -62,8 +91,8 @@ impl Shared {
         let of: Vec<_> =
             packages.iter().map(|package| (package.hash, package.filename.clone())).collect();
         let mut last = self.last.lock().await;
-        if let Some(made) = last.as_ref().filter(|made| made.of == of) {
-            return Ok(Some(made.zip.clone()).filter(|zip| !zip.is_empty()));
+        if let Some(made) = last.as_mut().filter(|made| made.of == of) {
+            return made.lend(room);
         }
         for package in too_large {
             warn!(hash = %package.hash, bytes = package.size, "left out: profiles have at most 16 MiB");
@@ -81,9 +110,11 @@ impl Shared {
                 made.map_err(|error| failed(&error))?
             }
         };
+        let mut made = Made { of, zip, room: Weak::new() };
+        let lent = made.lend(room);
         // What could not be read may be back in a moment.
-        *last = is_whole.then(|| Made { of, zip: zip.clone() });
-        Ok(Some(zip).filter(|zip| !zip.is_empty()))
+        *last = is_whole.then_some(made);
+        lent
     }
 }
 
