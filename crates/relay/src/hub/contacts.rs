@@ -80,8 +80,8 @@ impl Contacts {
     ) -> Option<Reported> {
         if let Some(contact) = self.by_uid.get_mut(report.uid) {
             contact.last_seen_ms = now_ms;
-            // A report without a team does not leave it.
-            let changes_team = !report.team.is_empty()
+            // A report without a team does not leave it; its role comes with it.
+            let changes_group = !report.team.is_empty()
                 && (*contact.team != *report.team || *contact.role != *report.role);
             if !report.team.is_empty() {
                 update(&mut contact.team, report.team);
@@ -97,7 +97,7 @@ impl Contacts {
             };
             let renamed = (*contact.callsign != *report.callsign)
                 .then(|| std::mem::replace(&mut contact.callsign, report.callsign.into()));
-            if renamed.is_none() && !is_new && !changes_team {
+            if renamed.is_none() && !is_new && !changes_group {
                 return None;
             }
             let (uid, _) = self.by_uid.get_key_value(report.uid)?;
