@@ -14,3 +14,4 @@ mod owner;
 mod repair;
 mod search;
 mod support;
+mod unseen;

@@ -79,7 +79,12 @@ async fn refuse_early(inner: &Arc<Inner>, upload: &Upload) -> Result<(), StoreEr
         Some(hash) => rows::content(connection, hash).await?,
         None => None,
     };
-    match known {
+    // Who has not sent the content must not learn by this that others have it.
+    let entry = match known {
+        Some(content) => rows::entry_for(connection, content.id, &upload.audience).await?,
+        None => None,
+    };
+    match entry {
         Some(_) => Ok(()),
         None => check_quota(connection, config, upload, size, true, true).await,
     }
