@@ -199,3 +199,29 @@ async fn nobody_else_may_read_the_database_after_a_start() {
     assert_eq!((mode("blobs"), mode("mine")), (0o700, 0o644));
     assert_eq!(names(&store).await.len(), 2);
 }
+
+#[tokio::test]
+async fn a_database_of_an_earlier_version_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    ten(dir.path()).await;
+    {
+        use sqlx::Connection;
+        let path = dir.path().join("packages.db");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+        let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        for statement in [
+            "ALTER TABLE packages DROP COLUMN origin",
+            "DELETE FROM _sqlx_migrations WHERE version = 3",
+        ] {
+            sqlx::query(statement).execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
+    }
+    let store = open(dir.path()).await;
+    assert_eq!(store.report().database_set_aside, None);
+    assert_eq!(names(&store).await.len(), 10);
+    let mut again = upload("package 10");
+    again.origin = Some([192, 0, 2, 1].into());
+    let stored = store.insert(again, &b"of now"[..]).await.unwrap();
+    assert_eq!(store.find(stored.hash, &ALL).await.unwrap(), Some(stored));
+}
