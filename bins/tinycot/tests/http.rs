@@ -265,11 +265,12 @@ fn a_taken_default_port_costs_the_packages_and_not_the_relay() {
         assert_ne!(read, 0, "{banner}");
         banner += std::str::from_utf8(&buf[..read]).unwrap();
     }
+    // The log is written by a thread of its own.
+    let log = || read_to_string(data.path().join("log")).unwrap();
+    wait_until("it says so", || log().contains("another program has the port for data packages"));
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!banner.contains("listening http"), "{banner}");
-    let log = read_to_string(data.path().join("log")).unwrap();
-    assert!(log.contains("another program has the port for data packages"), "{log}");
 }
 
 fn log_file(path: &Path) -> std::fs::File {
