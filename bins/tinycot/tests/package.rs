@@ -224,6 +224,9 @@ fn what_cannot_be_added_is_told() {
             world.fails(&["add", "bad/a", "--tool", tool], 64, "profile-tool-NAME");
         }
         world.fails(&["add", "bad/a", "--expires", "soon"], 64, "give a time such as");
+        world.fails(&["add", "bad/a", "--expires", "0s"], 64, "give a time above zero");
+        world.fails(&["add", "bad/a", "--name", " "], 64, "give a name");
+        world.fails(&["add", "bad/a", "--keyword", " "], 64, "give a word");
         world.fails(&["show", "12345"], 64, "`12345` is no hash");
         world.fails(&["rm", "../../etc"], 64, "is no hash");
         world.fails(&["get", "abcdef"], 1, "there is no package abcdef");
@@ -298,6 +301,7 @@ fn every_audience_of_a_content_is_listed_shown_and_removed() {
         assert_eq!(world.printed(&["export", "out"]), "1 package written to out, 0 were there\n");
 
         world.fails(&["rm", &hash, "--team", "Red"], 64, "is not for Red alone, but for ");
+        world.fails(&["rm", &hash, "--team", ""], 64, "is not for (no team) alone, but for ");
         let removed = world.printed(&["rm", &hash, "--team", "Blue", "--team", "Red"]);
         assert!(
             removed.starts_with(&format!("{} is removed: for two for ", &hash[..12])),
@@ -628,6 +632,10 @@ fn get_prints_a_package_and_rm_takes_it_once() {
         fs::write(world.path("out/a"), "mine").unwrap();
         let told = stderr(&world.run(&["export", "out"]));
         assert!(told.contains("replace it with --force") && !told.contains("--out"), "{told}");
+        fs::remove_file(world.path("out/a")).unwrap();
+        fs::create_dir(world.path("out/a")).unwrap();
+        let get = ["get", &hash, "--out", "out", "--force"];
+        world.fails(&get, 74, "what is there is no file, and is not replaced");
         let printed = world.printed(&["rm", &hash, &hash[..9]]);
         assert_eq!(printed.lines().count(), 1, "{printed}");
     });
@@ -722,7 +730,7 @@ fn what_devices_upload_and_see_is_what_the_operator_does() {
 #[test]
 fn want_of_room_is_told_with_the_setting_to_change() {
     for (args, setting) in [
-        (["--packages-free", "1024GiB"], " bytes too little: its operator has to make room"),
+        (["--packages-free", "1024GiB"], " MiB too little: its operator has to make room"),
         (["--packages-total", "1KiB"], "`packages_total`"),
         (["--packages-owner-total", "1KiB"], "`packages_owner_total`"),
     ] {
@@ -912,7 +920,7 @@ fn a_terminal_has_a_bar_and_nothing_acts_on_it() {
     let world = World::with(&stub);
     world.file("big", vec![7; 3_000_000]);
     let shown = on_terminal(world.command(&["add", "big", "--as-is"]));
-    assert!(shown.contains("uploading big") && shown.contains("/2.86 MiB"), "{shown}");
+    assert!(shown.contains("uploading big") && shown.contains("/3.00 MB"), "{shown}");
     let shown =
         on_terminal(world.command(&["get", &sha256(&vec![7; 3_000_000])[..9], "--out", "x"]));
     assert!(shown.contains("fetching big"), "{shown}");
@@ -930,6 +938,8 @@ fn help_has_examples() {
     let help = stdout(&run(&["package", "--help"]));
     assert!(help.contains("tinycot package list") && help.contains("admin.token"), "{help}");
     assert!(stdout(&run(&["--help"])).contains("tinycot package add recon/ --team Cyan"));
+    let help = stdout(&run(&["package", "push", "--help"]));
+    assert!(help.contains("default: the teams of"), "{help}");
     let mut child = tinycot().args(["package"]).output().unwrap();
     assert_eq!(child.status.code(), Some(64));
     child.stdout.flush().unwrap();

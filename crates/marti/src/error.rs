@@ -138,9 +138,9 @@ impl From<StoreError> for ApiError {
                 Self::Unavailable("the store takes nothing until the server is restarted".into())
             }
             StoreError::Full { low: Some(low), .. } => Self::Full(format!(
-                "the disk of the server has {} bytes too little: its operator has to make room, or \
+                "the disk of the server has {} MiB too little: its operator has to make room, or \
                  let less stay free (`packages_free`)",
-                low.missing()
+                low.missing().div_ceil(1 << 20)
             )),
             StoreError::Full { low: None, .. } => {
                 Self::Full("the disk of the server is full: its operator has to make room".into())

@@ -71,6 +71,7 @@ Examples:
   tinycot package push 3f9a2c --to HAWK
   tinycot package push recon.zip --to HAWK       a package of this name
   tinycot package push map.kml --to HAWK --to EAGLE")]
+    #[command(mut_arg("team", |team| team.help(PUSH_TEAM)))]
     Push(PushArgs),
     /// Remove data packages
     #[command(after_help = "\
@@ -105,7 +106,7 @@ pub(super) struct PlaceArgs {
 #[command(next_help_heading = "How it appears")]
 pub(super) struct DescribeArgs {
     /// Name that users see [default: that of the file or folder]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     pub(super) name: Option<String>,
 
     /// Team that sees it; may be repeated [default: everyone]
@@ -117,7 +118,7 @@ pub(super) struct DescribeArgs {
     pub(super) keywords: Vec<String>,
 
     /// Remove it after this time, such as 12h or 7d [default: never]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = expiry)]
     pub(super) expires: Option<Duration>,
 
     /// Do not look into the file: upload it as it is
@@ -197,9 +198,9 @@ pub(super) struct RmArgs {
     #[arg(value_name = "HASH", required = true)]
     pub(super) hashes: Vec<String>,
 
-    /// Only what is for this team and no other; repeat it for what is for several teams
-    /// [default: for whomever it is]
-    #[arg(long, value_name = "TEAM", value_parser = team)]
+    /// Only what is for this team and no other; repeat it for what is for several teams; '' is
+    /// those without a team [default: for whomever it is]
+    #[arg(long, value_name = "TEAM")]
     pub(super) team: Vec<String>,
 
     #[command(flatten)]
@@ -239,6 +240,24 @@ pub(super) struct PushArgs {
     pub(super) place: PlaceArgs,
 }
 
+/// What `--team` of `push` does, which is not what it does of `add`.
+const PUSH_TEAM: &str = "Team that sees a file or folder; may be repeated [default: the teams of \
+    those who get it, or everyone where everyone sees everyone]";
+
+fn name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("give a name that users can see".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn expiry(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("give a time above zero, such as 12h or 7d".to_owned()),
+        after => Ok(after),
+    }
+}
+
 fn team(text: &str) -> Result<String, String> {
     // The API takes several teams in one parameter, between commas.
     if text.is_empty() || text.contains(',') {
@@ -263,7 +282,7 @@ fn tool(text: &str) -> Result<String, String> {
 }
 
 fn keyword(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.contains(|c: char| c == ',' || c.is_control()) {
+    if text.trim().is_empty() || text.contains(|c: char| c == ',' || c.is_control()) {
         return Err("give a word without commas; repeat --keyword for more".to_owned());
     }
     Ok(text.to_owned())

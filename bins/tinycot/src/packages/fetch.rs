@@ -115,6 +115,10 @@ fn write(
     if !force && path.symlink_metadata().is_ok() {
         return Err(PackageError::Exists { path: path.to_owned(), way_out });
     }
+    // A device, a pipe or a directory would be gone for whoever else uses it.
+    if path.metadata().is_ok_and(|there| !there.is_file()) {
+        return Err(unwritable(io::Error::other("what is there is no file, and is not replaced")));
+    }
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
     builder.prefix(".tinycot-");

@@ -4,7 +4,7 @@ use super::args::RmArgs;
 use super::error::PackageError;
 use super::names::Selector;
 use super::place::Place;
-use super::row::{Row, counted, newest};
+use super::row::{Row, counted, listed, newest};
 use super::{Variables, say};
 use crate::error::Failure;
 
@@ -43,7 +43,7 @@ fn entries<'a>(
     if entries.is_empty() {
         return Err(PackageError::OtherAudience {
             hash: content.short_hash().to_owned(),
-            teams: teams.join(", "),
+            teams: listed(teams),
             audiences: audiences.join("; "),
         });
     }

@@ -60,7 +60,7 @@ impl Row {
         match self.groups.as_deref() {
             None => "everyone".to_owned(),
             Some([]) => "nobody".to_owned(),
-            Some(teams) => teams.iter().map(|team| cell(team)).collect::<Vec<_>>().join(", "),
+            Some(teams) => listed(teams),
         }
     }
 
@@ -123,6 +123,15 @@ pub(super) fn newest<'a>(rows: impl IntoIterator<Item = &'a Row>) -> impl Iterat
 /// `1 package`, `2 packages`.
 pub(super) fn counted(count: usize, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
+}
+
+/// Names of teams for people. The team without a name is of those who are in none.
+pub(super) fn listed(teams: &[String]) -> String {
+    let name = |team: &String| match team.as_str() {
+        "" => "(no team)".to_owned(),
+        team => cell(team),
+    };
+    teams.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// `2026-11-22 10:15` of a time as the API writes it.
@@ -195,6 +204,8 @@ mod tests {
         .unwrap();
         assert_eq!((row.size, row.expires(), row.audience()), (7, "never".into(), "Red".into()));
         assert_eq!(minute(&row.submission_time), "2026-11-22 10:15");
+        let row: Row = serde_json::from_str(r#"{"groups":["","Cyan"]}"#).unwrap();
+        assert_eq!(row.audience(), "(no team), Cyan");
         let row: Row = serde_json::from_str(r#"{"expiration":1795341600}"#).unwrap();
         assert_eq!((row.expires(), row.audience()), ("2026-11-22 10:00".into(), "everyone".into()));
     }

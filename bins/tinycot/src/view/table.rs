@@ -117,7 +117,6 @@ pub(super) fn stats(stats: &StatsTable) -> String {
         number("held now", stats.held_events),
         number("held bytes", stats.held_bytes),
     ];
-    lines.extend(stats.problems.iter().map(|problem| vec!["PROBLEM".to_owned(), whole(problem)]));
     if let Some(state) = &stats.state {
         lines.extend([
             number("state snapshots", state.snapshots),
@@ -174,6 +173,8 @@ pub(super) fn stats(stats: &StatsTable) -> String {
             number("downloads", packages.downloads),
         ]);
     }
+    // Last, where a terminal still shows it.
+    lines.extend(stats.problems.iter().map(|problem| vec!["PROBLEM".to_owned(), whole(problem)]));
     layout(&[("COUNTER", Left), ("VALUE", Left)], &lines)
 }
 

@@ -240,7 +240,7 @@ fn t30_a_full_disk_is_507_and_takes_nothing() {
     let target = "/Marti/sync/missionupload?filename=x.zip&creatorUid=A";
     let refused = server.ask("POST", target, &form_type("b"), &body).expect(507).json();
     let told = refused["message"].as_str().unwrap();
-    assert!(told.contains(" bytes too little: ") && told.contains("`packages_free`"), "{told}");
+    assert!(told.contains(" MiB too little: ") && told.contains("`packages_free`"), "{told}");
     let raw = format!("Content-Type: {ZIP}\r\n");
     server.ask("POST", "/Marti/sync/upload?name=x", &raw, &noise(85, 50_000)).expect(507);
     assert_nothing(&server);
