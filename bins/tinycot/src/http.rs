@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use marti::{DumpHistory, Marti, MartiConfig};
 use relay::server::Relay;
-use store::packages::{PackageHealth, PackagesConfig, ScrubBudget, SqlitePackages};
+use store::packages::{PackageHealth, PackagesConfig, ScrubBudget, SqlitePackages, check_owner};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{oneshot, watch};
@@ -248,6 +248,10 @@ impl Parts {
     async fn open(&self, listener: &TcpListener) -> Option<SqlitePackages> {
         let stop = asked(self.stopped.clone());
         tokio::pin!(stop);
+        // As root it works all the same, and nobody else can read what is new.
+        if let Err(error) = check_owner(&self.dir) {
+            warn!(%error, "data packages of another user are served");
+        }
         loop {
             let opening = SqlitePackages::open(&self.dir, self.packages_config.clone());
             let opened = tokio::select! {

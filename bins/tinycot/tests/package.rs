@@ -636,6 +636,8 @@ fn get_prints_a_package_and_rm_takes_it_once() {
         fs::create_dir(world.path("out/a")).unwrap();
         let get = ["get", &hash, "--out", "out", "--force"];
         world.fails(&get, 74, "what is there is no file, and is not replaced");
+        let get = ["get", &hash, "--out", "missing/"];
+        world.fails(&get, 74, "there is no such folder");
         let printed = world.printed(&["rm", &hash, &hash[..9]]);
         assert_eq!(printed.lines().count(), 1, "{printed}");
     });
@@ -651,10 +653,11 @@ fn push_reaches_who_is_here() {
     hawk.expect("uid=\"E\"");
 
     world.file("map.kml", "<kml/>");
-    let printed = world.printed(&["push", "map.kml", "--to", "HAWK", "--to", "EAGLE 1"]);
+    let to = ["--to", "HAWK", "--to", "EAGLE 1", "--to", "E", "--to", "HAWK"];
+    let printed = world.printed(&[&["push", "map.kml"], &to[..]].concat());
     let lines: Vec<_> = printed.lines().collect();
     let hash = &lines[0][..64];
-    assert_eq!(lines[1..], ["sent to HAWK", "sent to EAGLE 1"]);
+    assert_eq!(lines[1..], ["sent to HAWK", "sent to EAGLE 1"], "everyone once");
     world.fails(&["push", hash, "--to", "NOBODY"], 1, "(status 404)");
     for client in [&mut hawk, &mut eagle] {
         for text in ["b-f-t-r", hash, &format!("http://{}/Marti/sync/", world.server().http)] {

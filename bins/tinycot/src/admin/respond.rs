@@ -45,9 +45,11 @@ impl Admin {
         if !is_marti {
             return self.respond(&request).await.map(Either::Left);
         }
-        let refuse = |status, message: &str| {
-            json_answer(status, &json!({ "status": status.as_u16(), "message": message }))
-                .map(Either::Left)
+        let refuse = |status: StatusCode, message: &str| {
+            // As the API itself says it.
+            let word = status.canonical_reason().unwrap_or_default();
+            let word = word.to_uppercase().replace(' ', "_");
+            json_answer(status, &json!({ "status": word, "message": message })).map(Either::Left)
         };
         if !is_local_name(request.headers()) {
             let message = "the Host header must be an IP address or `localhost`";

@@ -31,6 +31,10 @@ pub(super) fn get(args: &GetArgs, variable: Variables<'_>) -> Result<(), Failure
         Some(path) if path == Path::new("-") => return print(&place, row),
         None => PathBuf::from(name(row)),
         Some(dir) if dir.is_dir() => dir.join(name(row)),
+        Some(dir) if dir.as_os_str().as_encoded_bytes().ends_with(b"/") => {
+            let source = io::Error::new(io::ErrorKind::NotFound, "there is no such folder");
+            return Err(PackageError::Unwritable { path: dir.clone(), source }.into());
+        }
         Some(path) => path.clone(),
     };
     let way_out = "choose another name with --out, or replace it with --force";

@@ -26,9 +26,12 @@ pub(super) fn push(args: &PushArgs, variable: Variables<'_>) -> Result<(), Failu
     };
 
     let mut sending = Sending::default();
-    let mut addressees = Vec::new();
+    let mut addressees: Vec<Addressee> = Vec::new();
     for to in &args.to {
-        addressees.extend(sending.tried(to, server.addressee(&hash, to))?);
+        let addressee = sending.tried(to, server.addressee(&hash, to))?;
+        // By whatever name, everyone is told once.
+        let is_new = |new: &Addressee| addressees.iter().all(|known| known.uid != new.uid);
+        addressees.extend(addressee.filter(is_new));
     }
     if let Some(parcel) = parcel
         && !addressees.is_empty()

@@ -86,6 +86,9 @@ fn k12_what_is_no_upload_is_400() {
     let field = b"--b\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhello\r\n--b--\r\n";
     server.ask("POST", target, &is_form, field).expect(400);
     server.ask("POST", "/Marti/sync/upload?name=x", "", b"").expect(400);
+    // What would be gone at once was not taken.
+    server.ask("POST", "/Marti/sync/upload?name=x&expiration=1", "", b"x").expect(400);
+    server.ask("POST", &format!("{target}&expiration=0"), &is_form, &body).expect(400);
     server.ask("PUT", "/Marti/sync/upload?name=x", "", b"x").expect(405);
     assert_eq!((usage(&server).packages, usage(&server).contents), (0, 0));
 }
@@ -111,6 +114,10 @@ fn k20_form_or_raw_is_decided_by_the_content_type_only() {
         sha256(&body)
     );
     assert_eq!(upload(""), sha256(&body));
+    // What curl says of everything says nothing.
+    let default = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let answer = server.ask("POST", "/Marti/sync/upload?name=y.bin", default, b"y").expect(200);
+    assert_eq!(answer.json()["MIMEType"], "application/octet-stream");
 }
 
 /// 14: the content is kept once, and its owner names it.

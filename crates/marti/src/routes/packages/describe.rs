@@ -9,7 +9,7 @@ use crate::query::Query;
 use crate::routes::groups;
 use crate::routes::profiles::check_tool;
 use crate::sight::Sight;
-use crate::{Caller, Role};
+use crate::{Caller, Role, time};
 
 /// The keyword by which clients tell data packages from other files.
 const PACKAGE: &str = "missionpackage";
@@ -45,7 +45,9 @@ pub(super) fn file(ask: &Ask, sight: &Sight) -> Result<Upload, ApiError> {
     upload.filename = query.get("filename").map(str::to_owned);
     let said = query.get("mimetype").or_else(|| query.get("mime")).map(str::to_owned);
     let mut of_body = ask.content_type();
-    if of_body.is_empty() || of_body.starts_with("multipart/") {
+    // What curl says of any body, if it is not told otherwise.
+    let is_default = of_body == "application/x-www-form-urlencoded";
+    if of_body.is_empty() || is_default || of_body.starts_with("multipart/") {
         of_body = upload.mime_type;
     }
     upload.mime_type = said.unwrap_or(of_body);
@@ -87,6 +89,10 @@ fn common(ask: &Ask, sight: &Sight, name: &str) -> Result<Upload, ApiError> {
     upload.is_by_operator = ask.caller.role == Role::Operator;
     upload.origin = ask.caller.addr.filter(|_| !upload.is_by_operator);
     upload.expires_ms = expiration(query)?.flatten();
+    // Who is told that it was taken expects to find it.
+    if upload.expires_ms.is_some_and(|expires_ms| expires_ms <= time::now_ms()) {
+        return Err(ApiError::BadRequest("expiration: has passed already".to_owned()));
+    }
     upload.latitude = number("latitude");
     upload.longitude = number("longitude");
     upload.altitude = number("altitude");
