@@ -70,6 +70,13 @@ pub trait Fs: Send + Sync + 'static {
     /// What the system says.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
+    /// Has the system forget what it keeps of a file in memory and has on the disk, bit by bit, with
+    /// a call of `between` before each. A hint, after which there is less to do at once when the file
+    /// is removed. Does nothing by default.
+    fn forget(&self, path: &Path, between: &mut dyn FnMut()) {
+        let _ = (path, between);
+    }
+
     /// Makes the names in a directory durable as they are now.
     ///
     /// # Errors
@@ -96,6 +103,13 @@ pub trait FsFile: io::Write + Send + fmt::Debug {
     /// What the system says. The file is finished then: some of its content may be lost, and a
     /// later success does not bring it back.
     fn sync_data(&mut self) -> io::Result<()>;
+
+    /// Asks the system to begin to write a part of the file to the disk: `len` bytes from `from` on,
+    /// which were written. A hint, after which less is left for [`sync_data`](Self::sync_data) to
+    /// wait for. Does nothing by default.
+    fn write_out(&mut self, from: u64, len: u64) {
+        let _ = (from, len);
+    }
 
     /// Cuts the file, or lengthens it with zeros. Writing goes on at the new end.
     ///

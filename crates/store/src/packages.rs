@@ -23,6 +23,7 @@ mod hash;
 #[cfg(feature = "testing")]
 mod memory;
 mod package;
+mod precedence;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod upload;
@@ -40,6 +41,7 @@ pub use hash::{ContentHash, ParseHashError};
 #[cfg(feature = "testing")]
 pub use memory::MemoryPackages;
 pub use package::DataPackage;
+pub use precedence::Precedence;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{
     BackupReport, PackageContent, PackageHealth, PackageStats, PackagesReport, ScrubBudget,

@@ -72,6 +72,32 @@ fn real_files_replace_nothing_and_go_on_at_their_end() {
 }
 
 #[test]
+fn hints_change_nothing_of_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("one");
+    let bytes: Vec<u8> = (0..251_u8).cycle().take(9 << 20).collect();
+    let mut file = RealFs.create_new(&path).unwrap();
+    let (mut from, mut calls) = (0, 0);
+    for part in bytes.chunks(100_000) {
+        file.write_all(part).unwrap();
+        file.write_out(from, part.len() as u64);
+        from += part.len() as u64;
+    }
+    file.write_out(from, 0);
+    // More than there is, and before it is on the disk.
+    file.write_out(from - 5, 1 << 40);
+    RealFs.forget(&path, &mut || calls += 1);
+    file.sync_data().unwrap();
+    RealFs.forget(&path, &mut || calls += 1);
+    let mut read = Vec::new();
+    RealFs.open(&path).unwrap().read_to_end(&mut read).unwrap();
+    assert!(read == bytes);
+    // Bit by bit, where there is anything to it: 9 MiB in steps of 4.
+    assert_eq!(calls, if cfg!(target_os = "linux") { 2 * 3 } else { 0 });
+    RealFs.forget(&dir.path().join("none"), &mut || panic!("there is nothing to forget"));
+}
+
+#[test]
 fn a_directory_that_cannot_be_made_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");

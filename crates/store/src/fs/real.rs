@@ -8,6 +8,11 @@ use std::path::Path;
 
 use super::{Fs, FsEntry, FsFile};
 
+/// Bytes that are forgotten at a time. This takes the system 0.3 ms, where a file of 100 MB takes it
+/// 7 ms.
+#[cfg(target_os = "linux")]
+const FORGET_BYTES: u64 = 4 << 20;
+
 /// The system's file system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealFs;
@@ -64,6 +69,18 @@ impl Fs for RealFs {
         fs::remove_file(path)
     }
 
+    #[cfg(target_os = "linux")]
+    fn forget(&self, path: &Path, between: &mut dyn FnMut()) {
+        let Ok(file) = File::open(path) else { return };
+        let len = file.metadata().map_or(0, |found| found.len());
+        let mut from = 0;
+        while from < len {
+            between();
+            drop_cached(&file, from, FORGET_BYTES);
+            from += FORGET_BYTES;
+        }
+    }
+
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         // Elsewhere directories cannot be opened, and names are durable without it.
         if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
@@ -90,6 +107,16 @@ impl Fs for RealFs {
     }
 }
 
+/// Has the system forget a part of a file. What is not on the disk yet is sent there, and stays in
+/// memory.
+#[cfg(target_os = "linux")]
+fn drop_cached(file: &File, from: u64, len: u64) {
+    if let Some(len) = std::num::NonZeroU64::new(len) {
+        // A hint: a file system may be unable to.
+        let _ = rustix::fs::fadvise(file, from, Some(len), rustix::fs::Advice::DontNeed);
+    }
+}
+
 #[derive(Debug)]
 struct RealFile(File);
 
@@ -106,6 +133,11 @@ impl Write for RealFile {
 impl FsFile for RealFile {
     fn sync_data(&mut self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn write_out(&mut self, from: u64, len: u64) {
+        drop_cached(&self.0, from, len);
     }
 
     fn set_len(&mut self, len: u64) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! Bounds of a package store.
 
-use super::{Audience, Clock};
+use super::{Audience, Clock, Precedence};
 
 /// Bounds of a package store.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct PackagesConfig {
     pub rebuilt_audience: Audience,
     /// What time it is. Defaults to the system's clock.
     pub clock: Clock,
+    /// Whose work goes before that on contents. Defaults to nobody's.
+    pub precedence: Precedence,
 }
 
 impl Default for PackagesConfig {
@@ -43,6 +45,7 @@ impl Default for PackagesConfig {
             ballast_bytes: 32 << 20,
             rebuilt_audience: Audience::nobody(),
             clock: Clock::system(),
+            precedence: Precedence::default(),
         }
     }
 }

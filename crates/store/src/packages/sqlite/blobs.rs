@@ -8,12 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{owner, space};
 use crate::fs::{Fs, FsFile};
+use crate::packages::Precedence;
 use crate::{LowSpace, StoreError};
 
 /// Contents in files named by their BLAKE3. Methods wait for the disk.
 pub(super) struct Blobs {
     fs: Arc<dyn Fs>,
     dir: PathBuf,
+    precedence: Precedence,
     /// Temporary files so far; each has a number of its own.
     temporaries: AtomicU64,
     held: Mutex<Held>,
@@ -49,12 +51,22 @@ pub(super) struct Temporary {
 
 impl Blobs {
     /// Creates the directories.
-    pub(super) fn open(fs: Arc<dyn Fs>, dir: &Path) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        fs: Arc<dyn Fs>,
+        dir: &Path,
+        precedence: Precedence,
+    ) -> Result<Self, StoreError> {
         for name in ["blobs", "tmp", "damaged"] {
             let path = dir.join(name);
             fs.create_dir(&path).map_err(StoreError::io("cannot create", &path))?;
         }
-        Ok(Self { fs, dir: dir.to_owned(), temporaries: AtomicU64::new(0), held: Mutex::default() })
+        Ok(Self {
+            fs,
+            dir: dir.to_owned(),
+            precedence,
+            temporaries: AtomicU64::new(0),
+            held: Mutex::default(),
+        })
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -98,11 +110,6 @@ impl Blobs {
         let file = self.fs.create_new(&path);
         let file = file.map_err(|error| self.failed("cannot create", &path, error))?;
         Ok((file, Temporary { blobs: Arc::clone(self), path: Some(path) }))
-    }
-
-    /// Makes what was written to a file so far durable.
-    pub(super) fn sync(&self, path: &Path) -> Result<(), StoreError> {
-        self.fs.sync_file(path).map_err(|error| self.failed("cannot sync", path, error))
     }
 
     /// Gives a temporary file, which was synced, its name. What has that name is set aside if it
@@ -180,11 +187,13 @@ impl Blobs {
 
     /// Removes a content, when nobody holds it any more; when that fails, the next start tries again.
     pub(super) fn remove(&self, checksum: &blake3::Hash) {
+        let path = self.path(checksum);
+        self.forget(&path);
         let mut held = self.held();
         if held.holders > 0 {
             held.removed.insert(*checksum.as_bytes());
         } else {
-            self.remove_file(&self.path(checksum));
+            self.remove_file(&path);
         }
     }
 
@@ -245,6 +254,11 @@ impl Blobs {
         });
         entries.iter().for_each(|entry| self.remove_file(&dir.join(&entry.name)));
         entries.len() as u64
+    }
+
+    /// Gets a file out of memory, so that removing it is not long work without a break.
+    fn forget(&self, path: &Path) {
+        self.fs.forget(path, &mut || self.precedence.make_way());
     }
 
     fn remove_file(&self, path: &Path) {
@@ -308,9 +322,13 @@ impl Drop for Temporary {
         // Removing a large file takes a while, and this may be dropped by a task that others wait
         // for.
         let blobs = Arc::clone(&self.blobs);
+        let remove = move || {
+            blobs.forget(&path);
+            blobs.remove_file(&path);
+        };
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(move || blobs.remove_file(&path))),
-            Err(_) => blobs.remove_file(&path),
+            Ok(runtime) => drop(runtime.spawn_blocking(remove)),
+            Err(_) => remove(),
         }
     }
 }

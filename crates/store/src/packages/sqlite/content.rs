@@ -15,7 +15,7 @@ use super::rows::ContentRow;
 use super::{Inner, blobs, search};
 use crate::StoreError;
 use crate::packages::content::piece_len;
-use crate::packages::{ContentHash, DataPackage, ReadContent, Viewer};
+use crate::packages::{ContentHash, DataPackage, Precedence, ReadContent, Viewer};
 
 /// Bytes that are read at a time at most.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -42,6 +42,7 @@ pub struct PackageContent {
     ahead: Ahead,
     /// Whether the system can say that it would have to wait.
     may_ask: bool,
+    precedence: Precedence,
     places: Arc<Semaphore>,
     /// That of one that is read ahead.
     place: Option<OwnedSemaphorePermit>,
@@ -61,9 +62,9 @@ impl Ahead {
 }
 
 impl PackageContent {
-    fn new(file: File, size: u64, places: Arc<Semaphore>) -> Self {
+    fn new(file: File, size: u64, precedence: Precedence, places: Arc<Semaphore>) -> Self {
         let (file, ahead) = (Arc::new(file), Ahead::NOTHING);
-        Self { file, size, at: 0, ahead, may_ask: true, places, place: None }
+        Self { file, size, at: 0, ahead, may_ask: true, precedence, places, place: None }
     }
 
     /// Bytes.
@@ -124,7 +125,9 @@ impl PackageContent {
         let (file, from, len) = (Arc::clone(&self.file), self.at, self.left());
         // Here, because each thread would keep memory of its own for this.
         chunk.reserve_exact(len.saturating_sub(chunk.len()));
+        let precedence = self.precedence.clone();
         let reading = task::spawn_blocking(move || {
+            precedence.make_way();
             chunk.resize(len, 0);
             let len = read_at(&file, &mut chunk, from)?;
             chunk.truncate(len);
@@ -316,8 +319,9 @@ pub(super) async fn open(
         let size = entry.package.size;
         if let Some((_, file)) = opened.filter(|(len, _)| *len == size) {
             inner.status.count(|stats| stats.downloads_opened += 1);
+            let precedence = inner.config.precedence.clone();
             let places = Arc::clone(&inner.read_ahead);
-            return Ok((entry.package, PackageContent::new(file, size, places)));
+            return Ok((entry.package, PackageContent::new(file, size, precedence, places)));
         }
         let content =
             ContentRow { id: entry.content, checksum: entry.checksum, size, is_damaged: false };
@@ -345,7 +349,8 @@ mod tests {
         let path = dir.path().join("content");
         std::fs::write(&path, bytes()).unwrap();
         let places = Arc::new(Semaphore::new(1));
-        let content = PackageContent::new(File::open(&path).unwrap(), LEN as u64, places);
+        let file = File::open(&path).unwrap();
+        let content = PackageContent::new(file, LEN as u64, Precedence::default(), places);
         (dir, PackageContent { may_ask, ..content })
     }
 

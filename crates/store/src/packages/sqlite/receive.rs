@@ -13,15 +13,19 @@ use super::status::Status;
 use crate::StoreError;
 use crate::fs::FsFile;
 use crate::packages::upload::unfit;
-use crate::packages::{ContentHash, PackagesConfig, Upload};
+use crate::packages::{ContentHash, PackagesConfig, Precedence, Upload};
 
 /// Bytes that are hashed and written at a time. Two of these are the memory of an upload: one is
 /// filled while the other is written.
 const CHUNK_BYTES: usize = 256 << 10;
 
+/// Bytes that are hashed and written without a break in which others may go first.
+const PIECE_BYTES: usize = 64 << 10;
+
 /// Bytes after which the disk is told to write what it was given, while more comes: so that little
-/// is left to wait for at the end. Systems keep what is written in memory for many seconds.
-const SYNC_BYTES: u64 = 16 << 20;
+/// is left to wait for at the end. Systems keep what is written in memory for many seconds. And not
+/// more at a time, as that cannot be interrupted either.
+const WRITE_OUT_BYTES: u64 = 256 << 10;
 
 /// Bytes that a buffer begins with: most uploads are small, or slow.
 const FIRST_BYTES: usize = 16 << 10;
@@ -52,25 +56,51 @@ struct Incoming {
     temporary: Temporary,
     sha256: Sha256,
     blake3: blake3::Hasher,
+    precedence: Precedence,
+    /// Bytes that were written, and of those, how many the disk was told to write.
+    written: u64,
+    written_out: u64,
     /// Space that must be left free. Bytes.
     min_free_bytes: u64,
 }
 
 impl Incoming {
-    fn create(blobs: &Arc<Blobs>, min_free_bytes: u64) -> Result<Self, StoreError> {
+    fn create(
+        blobs: &Arc<Blobs>,
+        precedence: Precedence,
+        min_free_bytes: u64,
+    ) -> Result<Self, StoreError> {
         let (file, temporary) = blobs.create()?;
-        let (sha256, blake3) = (Sha256::new(), blake3::Hasher::new());
-        Ok(Self { file, temporary, sha256, blake3, min_free_bytes })
+        Ok(Self {
+            file,
+            temporary,
+            sha256: Sha256::new(),
+            blake3: blake3::Hasher::new(),
+            precedence,
+            written: 0,
+            written_out: 0,
+            min_free_bytes,
+        })
     }
 
     /// Hashes and writes a chunk, and empties it.
     fn take(mut self, mut chunk: Vec<u8>) -> Result<(Self, Vec<u8>), StoreError> {
         let blobs = self.temporary.blobs();
         blobs.check_space(self.min_free_bytes.saturating_add(chunk.len() as u64))?;
-        self.sha256.update(&chunk);
-        self.blake3.update(&chunk);
-        let written = self.file.write_all(&chunk);
-        written.map_err(|error| blobs.failed("cannot write", self.temporary.path(), error))?;
+        for piece in chunk.chunks(PIECE_BYTES) {
+            self.precedence.make_way();
+            self.sha256.update(piece);
+            self.blake3.update(piece);
+            let written = self.file.write_all(piece);
+            written.map_err(|error| blobs.failed("cannot write", self.temporary.path(), error))?;
+            self.written += piece.len() as u64;
+        }
+        let waiting = self.written - self.written_out;
+        if waiting >= WRITE_OUT_BYTES {
+            self.precedence.make_way();
+            self.file.write_out(self.written_out, waiting);
+            self.written_out = self.written;
+        }
         chunk.clear();
         Ok((self, chunk))
     }
@@ -87,12 +117,11 @@ pub(super) async fn receive(
     let most =
         upload.size.map_or(config.max_upload_bytes, |size| size.min(config.max_upload_bytes));
     let min_free_bytes = config.min_free_bytes;
-    let owned = Arc::clone(blobs);
-    let mut chunk = Vec::new();
-    let (mut size, mut synced) = (0, 0);
-    let mut syncing: Option<JoinHandle<Result<(), StoreError>>> = None;
-    let mut writing =
-        task::spawn_blocking(move || Ok((Incoming::create(&owned, min_free_bytes)?, Vec::new())));
+    let (owned, precedence) = (Arc::clone(blobs), config.precedence.clone());
+    let (mut chunk, mut size) = (Vec::new(), 0);
+    let mut writing = task::spawn_blocking(move || {
+        Ok((Incoming::create(&owned, precedence, min_free_bytes)?, Vec::new()))
+    });
     loop {
         let is_end = fill(&mut content, &mut chunk).await?;
         let len = chunk.len() as u64;
@@ -102,14 +131,6 @@ pub(super) async fn receive(
             return Err(too_much(upload, config, size));
         }
         let (incoming, spare) = finished(writing).await?;
-        if size - synced >= SYNC_BYTES && syncing.as_ref().is_none_or(JoinHandle::is_finished) {
-            if let Some(done) = syncing.take() {
-                finished(done).await?;
-            }
-            let (blobs, path) = (Arc::clone(blobs), incoming.temporary.path().to_owned());
-            syncing = Some(task::spawn_blocking(move || blobs.sync(&path)));
-            synced = size;
-        }
         let full = std::mem::replace(&mut chunk, spare);
         writing = task::spawn_blocking(move || incoming.take(full));
         if is_end {
@@ -117,9 +138,6 @@ pub(super) async fn receive(
         }
     }
     let (incoming, _) = finished(writing).await?;
-    if let Some(done) = syncing {
-        finished(done).await?;
-    }
     check(upload, incoming, size)
 }
 

@@ -119,6 +119,7 @@ async fn verify(
     bytes_per_second: u64,
 ) -> Result<bool, StoreError> {
     let (blobs, checksum) = (Arc::clone(&inner.blobs), content.checksum);
+    let precedence = &inner.config.precedence;
     let Ok(mut file) = blocking(move || Ok(blobs.read(&checksum))).await? else {
         return Ok(false);
     };
@@ -126,7 +127,9 @@ async fn verify(
     let mut chunk = Vec::new();
     loop {
         let read;
+        let precedence = precedence.clone();
         (file, hasher, chunk, read) = blocking(move || {
+            precedence.make_way();
             chunk.resize(CHUNK_BYTES, 0);
             let read = read_full(&mut file, &mut chunk);
             let len = *read.as_ref().unwrap_or(&0);

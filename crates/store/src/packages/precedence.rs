@@ -1,0 +1,216 @@
+//! Work on packages that makes way for work that must not wait.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// Longest wait for one turn. Longer turns are a matter of throughput, of which packages have a
+/// share.
+const LONGEST: Duration = Duration::from_millis(5);
+
+/// Who goes first on the processors: one thread that must answer soon, before threads that read,
+/// hash and write packages.
+///
+/// The urgent thread says when a turn of its work begins and ends. The others stop before each small
+/// piece of theirs until the turn is over, at most 5 ms for one turn. This needs no privilege, and
+/// does what priorities do not: however small the share of a thread is, a scheduler lets it use that
+/// up without a break of milliseconds.
+///
+/// Clones are the same. By default nobody is urgent, and packages only let other threads go first
+/// that are ready to run.
+///
+/// On a Tokio runtime that has the urgent thread to itself:
+///
+/// ```
+/// use store::packages::{PackagesConfig, Precedence};
+///
+/// let precedence = Precedence::default();
+/// let (begin, end) = (precedence.clone(), precedence.clone());
+/// let runtime = tokio::runtime::Builder::new_current_thread()
+///     .on_thread_unpark(move || begin.begin())
+///     .on_thread_park(move || end.end())
+///     .build()?;
+/// let mut config = PackagesConfig::default();
+/// config.precedence = precedence;
+/// # drop(runtime);
+/// # Ok::<_, std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Precedence(Arc<Turns>);
+
+#[derive(Debug, Default)]
+struct Turns {
+    /// Number of the turn, which is odd while the urgent thread works.
+    turn: AtomicU64,
+    /// The latest turn that took too long to be waited for.
+    overlong: AtomicU64,
+    waiting: AtomicUsize,
+    lock: Mutex<()>,
+    over: Condvar,
+}
+
+impl Precedence {
+    /// The urgent thread begins a turn, if it is not in one.
+    pub fn begin(&self) {
+        self.0.turn.fetch_or(1, Ordering::SeqCst);
+    }
+
+    /// The urgent thread ends its turn, if it is in one. This does not wait.
+    pub fn end(&self) {
+        let turn = self.0.turn.load(Ordering::SeqCst);
+        if turn & 1 == 0 {
+            return;
+        }
+        self.0.turn.store(turn.wrapping_add(1), Ordering::SeqCst);
+        if self.0.waiting.load(Ordering::SeqCst) > 0 {
+            // Without the lock, which a thread may hold that is not let run. So one that is about
+            // to wait may miss this, and waits for as long as it may.
+            self.0.over.notify_all();
+        }
+    }
+
+    /// Lets others go first: before a piece of work of at most 100 µs or so. Blocks the thread, for
+    /// 5 ms at most.
+    pub fn make_way(&self) {
+        thread::yield_now();
+        let turns = &*self.0;
+        let turn = turns.turn.load(Ordering::SeqCst);
+        if turn & 1 == 0 || turn == turns.overlong.load(Ordering::Relaxed) {
+            return;
+        }
+        turns.waiting.fetch_add(1, Ordering::SeqCst);
+        let lock = turns.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_on = |_: &mut ()| turns.turn.load(Ordering::SeqCst) == turn;
+        let waited = turns.over.wait_timeout_while(lock, LONGEST, is_on);
+        let (lock, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        drop(lock);
+        turns.waiting.fetch_sub(1, Ordering::SeqCst);
+        if timeout.timed_out() {
+            turns.overlong.store(turn, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests of waiting read the clock")]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// How long somebody is kept waiting now.
+    fn wait(precedence: &Precedence) -> Duration {
+        let began = Instant::now();
+        precedence.make_way();
+        began.elapsed()
+    }
+
+    /// The least of a few attempts, as the system may take its time at any moment.
+    fn least(mut waits: impl FnMut() -> Duration) -> Duration {
+        (0..10).map(|_| waits()).min().unwrap()
+    }
+
+    #[test]
+    fn nobody_waits_where_nobody_is_urgent() {
+        let precedence = Precedence::default();
+        assert!(least(|| wait(&precedence)) < LONGEST / 2);
+        precedence.end();
+        precedence.begin();
+        precedence.end();
+        assert!(least(|| wait(&precedence)) < LONGEST / 2);
+    }
+
+    #[test]
+    fn a_turn_is_waited_for_once_and_only_so_long() {
+        let precedence = Precedence::default();
+        for _ in 0..3 {
+            precedence.begin();
+            precedence.begin();
+            assert!(wait(&precedence) >= LONGEST);
+            // It is known to be a long one.
+            assert!(least(|| wait(&precedence)) < LONGEST / 2);
+            precedence.end();
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_turn_lets_all_go_on() {
+        let least = least(|| {
+            let precedence = Precedence::default();
+            precedence.begin();
+            let (done, waits) = mpsc::channel();
+            for _ in 0..4 {
+                let (precedence, done) = (precedence.clone(), done.clone());
+                thread::spawn(move || done.send(wait(&precedence)));
+            }
+            while precedence.0.waiting.load(Ordering::SeqCst) < 4 {
+                thread::yield_now();
+            }
+            precedence.end();
+            drop(done);
+            waits.iter().max().unwrap()
+        });
+        assert!(least < LONGEST, "{least:?}");
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[tokio::test]
+    async fn all_work_on_contents_makes_way_and_goes_on_all_the_same() {
+        use tokio::io::AsyncReadExt;
+
+        use crate::packages::{
+            Audience, Owner, PackageStore, PackagesConfig, ReadContent, ScrubBudget,
+            SqlitePackages, Upload, Viewer,
+        };
+
+        let dir = tempfile::tempdir().unwrap();
+        let precedence = Precedence::default();
+        let mut config = PackagesConfig::default();
+        (config.min_free_bytes, config.ballast_bytes) = (0, 0);
+        config.precedence = precedence.clone();
+        let store = SqlitePackages::open(dir.path(), config).await.unwrap();
+        // Whether anybody waited for the turn that is on; the next one begins.
+        let waited = || {
+            let turn = precedence.0.turn.load(Ordering::SeqCst);
+            let has = precedence.0.overlong.load(Ordering::SeqCst) == turn;
+            precedence.end();
+            precedence.begin();
+            has
+        };
+        precedence.begin();
+        let content: Vec<u8> = (0..251_u8).cycle().take(2 << 20).collect();
+        let upload = Upload::new("one.zip", Audience::Everyone);
+        let package = store.insert(upload, &content[..]).await.unwrap();
+        assert!(waited(), "an upload");
+        let (_, mut read) = store.open(package.hash, &Viewer::Everything).await.unwrap();
+        assert!(!waited(), "only reading does");
+        let piece = std::future::poll_fn(|cx| {
+            std::pin::Pin::new(&mut read).poll_piece(cx, content.len() as u64)
+        });
+        let mut whole = piece.await.unwrap();
+        assert!(waited(), "reading ahead");
+        read.read_to_end(&mut whole).await.unwrap();
+        assert!(whole == content);
+        waited();
+        let mut budget = ScrubBudget::default();
+        (budget.min_age, budget.bytes_per_second) = (Duration::ZERO, 0);
+        assert_eq!(store.scrub(budget).await.unwrap().contents, 1);
+        assert!(waited(), "a scrub");
+        store.remove(package.hash, &Viewer::Everything, &Owner::Anyone).await.unwrap();
+        let is_waited_for = cfg!(target_os = "linux");
+        assert_eq!(waited(), is_waited_for, "removing");
+        assert_eq!(store.usage().await.unwrap().contents, 0);
+    }
+
+    #[test]
+    fn nobody_who_waits_holds_up_the_urgent_thread() {
+        let precedence = Precedence::default();
+        let _held = precedence.0.lock.lock().unwrap();
+        precedence.0.waiting.fetch_add(1, Ordering::SeqCst);
+        precedence.begin();
+        precedence.end();
+        assert_eq!(precedence.0.turn.load(Ordering::SeqCst), 2);
+    }
+}
