@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use store::packages::Precedence;
+
 /// Settings of the API.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -44,6 +46,9 @@ pub struct MartiConfig {
     /// Time for which a peer may take nothing of an answer that waits for it, for
     /// [`serve`](crate::serve). Defaults to 30 s.
     pub reader_patience: Duration,
+    /// Whose work goes before reading and writing, for [`serve`](crate::serve). Defaults to
+    /// nobody's. The store has [one](store::packages::PackagesConfig::precedence), too.
+    pub precedence: Precedence,
 }
 
 impl Default for MartiConfig {
@@ -65,6 +70,7 @@ impl Default for MartiConfig {
             head_timeout: Duration::from_secs(10),
             body_patience: Duration::from_secs(10),
             reader_patience: Duration::from_secs(30),
+            precedence: Precedence::default(),
         }
     }
 }

@@ -5,6 +5,7 @@ mod guard;
 mod head;
 mod unpanicked;
 mod unstalled;
+mod yielding;
 
 use std::convert::Infallible;
 use std::io;
@@ -31,6 +32,7 @@ use self::guard::Guard;
 use self::head::{MAX_LINES, Refusal};
 use self::unpanicked::Unpanicked;
 use self::unstalled::Unstalled;
+use self::yielding::Yielding;
 use crate::crowd::Crowd;
 use crate::error::ApiError;
 use crate::stats::{Counters, Gauged};
@@ -45,6 +47,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Serves plain HTTP until `shutdown`, and then until the requests that have begun are answered.
 ///
 /// Everyone is who they say they are, so this is for networks whose users trust each other.
+///
+/// Where something [goes first](MartiConfig::precedence), this blocks its thread for milliseconds:
+/// give it a runtime of its own then.
 ///
 /// # Errors
 ///
@@ -90,6 +95,7 @@ pub async fn serve<P: PackageStore>(
         // Small answers are not to wait for each other.
         let _ = socket.set_nodelay(true);
         let counters = marti.shared_counters();
+        let socket = Yielding::new(socket, config.precedence.clone());
         let socket = Unstalled::new(socket, config.reader_patience, counters.clone());
         // What outlives HTTP, a WebSocket, is still one of the crowd.
         let held =
