@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::pace::Pace;
 
 /// Bytes that are sent or read at a time.
-const CHUNK: usize = 256 << 10;
+const CHUNK: usize = 64 << 10;
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -28,8 +28,10 @@ pub(crate) struct Pacer {
 }
 
 impl Pacer {
-    /// Waits until so much more may have been sent.
+    /// Waits until so much more may have been sent. Others on this machine go first: a client has
+    /// its own.
     pub(crate) fn sent(&mut self, bytes: usize) {
+        thread::yield_now();
         self.sent += bytes as u64;
         if let Pace::Line(width) = self.pace {
             let due = Duration::from_secs_f64(self.sent as f64 / width as f64);
