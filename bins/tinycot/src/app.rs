@@ -2,7 +2,8 @@
 //!
 //! The main thread runs the relay: listeners, driver and connections, on one single-threaded
 //! runtime. A second thread, [`ops`](crate::ops), has signals, the traffic line and the admin
-//! listener, so that none of them waits for the relay or the relay for them.
+//! listener, so that none of them waits for the relay or the relay for them. A third one has
+//! [`http`](crate::http), which waits for the relay.
 
 use std::fs::{DirBuilder, OpenOptions, remove_file};
 use std::io;
@@ -12,8 +13,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use relay::server::{Driver, Relay};
+use store::packages::Precedence;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -80,7 +82,8 @@ fn start(
 
     let (relay, driver) = Relay::new(settings.hub_config());
     let storage = Storage::start(&relay, &settings)?;
-    let runtime = runtime("the relay's runtime cannot be made")?;
+    let precedence = Precedence::default();
+    let runtime = relay_runtime(&precedence)?;
     let cot = bind_cot(&runtime, &settings)?;
     let http = bind_http(&runtime, &settings)?;
     let admin = bind_admin(&runtime, &settings)?;
@@ -114,6 +117,7 @@ fn start(
     let http_ended = match http {
         Some(listener) => {
             let http = Http::new(listener, relay.clone(), &settings, packages, stopped.clone());
+            let http = http.map(|http| http.making_way(precedence));
             Some(http.map_err(lost_address)?.start()?)
         }
         None => None,
@@ -190,17 +194,29 @@ pub(crate) async fn asked(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|&stopped| stopped).await;
 }
 
+/// The relay's runtime, on the thread that drives it. Data packages wait while it has work to do.
+fn relay_runtime(precedence: &Precedence) -> Result<Runtime, Failure> {
+    let (begin, end) = (precedence.clone(), precedence.clone());
+    builder()
+        .on_thread_unpark(move || begin.begin())
+        .on_thread_park(move || end.end())
+        .build()
+        .map_err(|source| Failure::System { doing: "the relay's runtime cannot be made", source })
+}
+
 /// A runtime on the thread that drives it.
 ///
 /// # Errors
 ///
 /// The system has no more of what a runtime needs; `doing` says which one.
 pub(crate) fn runtime(doing: &'static str) -> Result<Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread()
-        .event_interval(TASKS_PER_POLL)
-        .enable_all()
-        .build()
-        .map_err(|source| Failure::System { doing, source })
+    builder().build().map_err(|source| Failure::System { doing, source })
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new_current_thread();
+    builder.event_interval(TASKS_PER_POLL).enable_all();
+    builder
 }
 
 /// Makes the data directory for its owner alone, and proves that files can be made in it.
@@ -299,5 +315,29 @@ mod tests {
         std::fs::write(&probe, "").unwrap();
         prepare(dir.path()).unwrap();
         assert!(!probe.exists());
+    }
+
+    #[test]
+    fn packages_make_way_while_the_relay_works_and_not_while_it_sleeps() {
+        const LONGEST: Duration = Duration::from_millis(5);
+        let precedence = Precedence::default();
+        let runtime = relay_runtime(&precedence).unwrap();
+        let wait = move || {
+            let began = clock::now();
+            precedence.make_way();
+            clock::now().duration_since(began)
+        };
+        let mut least = Duration::MAX;
+        for _ in 0..10 {
+            let wait = wait.clone();
+            runtime.block_on(async {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                // Woken: this thread works until the other is done.
+                assert!(std::thread::spawn(wait.clone()).join().unwrap() >= LONGEST);
+                let asleep = tokio::task::spawn_blocking(wait).await.unwrap();
+                least = least.min(asleep);
+            });
+        }
+        assert!(least < LONGEST, "{least:?}");
     }
 }

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 
 use marti::{DumpHistory, Marti, MartiConfig};
 use relay::server::Relay;
-use store::packages::{PackageHealth, PackagesConfig, ScrubBudget, SqlitePackages, check_owner};
+use store::packages::{
+    PackageHealth, PackagesConfig, Precedence, ScrubBudget, SqlitePackages, check_owner,
+};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{oneshot, watch};
@@ -189,6 +191,13 @@ impl Http {
             stopped,
         };
         Ok(Self { listener, parts })
+    }
+
+    /// Has all work on packages wait while this one goes first.
+    pub(crate) fn making_way(mut self, precedence: Precedence) -> Self {
+        self.parts.config.precedence = precedence.clone();
+        self.parts.packages_config.precedence = precedence;
+        self
     }
 
     /// Starts the thread. What is received completes when the thread has ended.
