@@ -1,6 +1,6 @@
 //! Work on packages that makes way for work that must not wait.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -8,6 +8,10 @@ use std::time::Duration;
 /// Longest wait for one turn. Longer turns are a matter of throughput, of which packages have a
 /// share.
 const LONGEST: Duration = Duration::from_millis(5);
+
+/// Pieces of work, of all threads, for which the next turn is expected after the latest. At 64 KiB
+/// each it is a second or so of the fastest uploads.
+const EXPECTED: u32 = 16_384;
 
 /// Who goes first on the processors: one thread that must answer soon, before threads that read,
 /// hash and write packages.
@@ -17,8 +21,10 @@ const LONGEST: Duration = Duration::from_millis(5);
 /// does what priorities do not: however small the share of a thread is, a scheduler lets it use that
 /// up without a break of milliseconds.
 ///
-/// Clones are the same. By default nobody is urgent, and packages only let other threads go first
-/// that are ready to run.
+/// Between turns that come often they let go of the processor before each piece all the same, as the
+/// urgent thread may be waiting for one.
+///
+/// Clones are the same. By default nobody is urgent.
 ///
 /// On a Tokio runtime that has the urgent thread to itself:
 ///
@@ -46,6 +52,8 @@ struct Turns {
     /// The latest turn that took too long to be waited for.
     overlong: AtomicU64,
     waiting: AtomicUsize,
+    /// Pieces for which the next turn is still expected.
+    expected: AtomicU32,
     lock: Mutex<()>,
     over: Condvar,
 }
@@ -54,6 +62,7 @@ impl Precedence {
     /// The urgent thread begins a turn, if it is not in one.
     pub fn begin(&self) {
         self.0.turn.fetch_or(1, Ordering::SeqCst);
+        self.0.expected.store(EXPECTED, Ordering::Relaxed);
     }
 
     /// The urgent thread ends its turn, if it is in one. This does not wait.
@@ -73,8 +82,13 @@ impl Precedence {
     /// Lets others go first: before a piece of work of at most 100 µs or so. Blocks the thread, for
     /// 5 ms at most.
     pub fn make_way(&self) {
-        thread::yield_now();
         let turns = &*self.0;
+        let expected = turns.expected.load(Ordering::Relaxed);
+        if expected > 0 {
+            // One that is lost between threads changes little.
+            turns.expected.store(expected - 1, Ordering::Relaxed);
+            thread::yield_now();
+        }
         let turn = turns.turn.load(Ordering::SeqCst);
         if turn & 1 == 0 || turn == turns.overlong.load(Ordering::Relaxed) {
             return;
@@ -120,6 +134,22 @@ mod tests {
         precedence.begin();
         precedence.end();
         assert!(least(|| wait(&precedence)) < LONGEST / 2);
+    }
+
+    #[test]
+    fn a_turn_is_expected_for_a_while_after_the_latest() {
+        let precedence = Precedence::default();
+        let expected = || precedence.0.expected.load(Ordering::Relaxed);
+        precedence.make_way();
+        assert_eq!(expected(), 0);
+        precedence.begin();
+        precedence.end();
+        precedence.make_way();
+        assert_eq!(expected(), EXPECTED - 1);
+        (0..EXPECTED).for_each(|_| precedence.make_way());
+        assert_eq!(expected(), 0);
+        precedence.begin();
+        assert_eq!(expected(), EXPECTED);
     }
 
     #[test]
