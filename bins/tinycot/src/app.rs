@@ -327,17 +327,16 @@ mod tests {
             precedence.make_way();
             clock::now().duration_since(began)
         };
-        let mut least = Duration::MAX;
-        for _ in 0..10 {
+        let is_at_once_asleep = |_| {
             let wait = wait.clone();
             runtime.block_on(async {
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 // Woken: this thread works until the other is done.
                 assert!(std::thread::spawn(wait.clone()).join().unwrap() >= LONGEST);
-                let asleep = tokio::task::spawn_blocking(wait).await.unwrap();
-                least = least.min(asleep);
-            });
-        }
-        assert!(least < LONGEST, "{least:?}");
+                tokio::task::spawn_blocking(wait).await.unwrap() < LONGEST
+            })
+        };
+        // The system may take its time, but not always.
+        assert!((0..1_000).any(is_at_once_asleep));
     }
 }

@@ -48,9 +48,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 ///
 /// Everyone is who they say they are, so this is for networks whose users trust each other.
 ///
-/// Where something [goes first](crate::MartiConfig::precedence), this blocks its thread for milliseconds:
-/// give it a runtime of its own then.
-///
 /// # Errors
 ///
 /// None at present: a listener that fails for a while is tried again.

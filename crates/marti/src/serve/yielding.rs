@@ -2,29 +2,63 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use store::packages::Precedence;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
-/// A connection that makes way before each time it reads or writes.
+/// Bytes from which on what was read or written was much. Who sends or gets little is not held up.
+const MUCH: usize = 16 << 10;
+
+/// How long a connection rests when the urgent thread is at work. It goes on then in any case.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// A connection that makes way before it reads or writes, when it read or wrote much the last time.
+/// Others go on meanwhile.
 pub(super) struct Yielding<S> {
     inner: S,
     precedence: Precedence,
+    // Two, as each may be waited for by another task.
+    reading: Way,
+    writing: Way,
+}
+
+/// One of the two ways of a connection.
+#[derive(Default)]
+struct Way {
+    /// Whether much went this way, and nobody was let go first since.
+    is_due: bool,
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Yielding<S> {
     pub(super) fn new(inner: S, precedence: Precedence) -> Self {
-        Self { inner, precedence }
+        Self { inner, precedence, reading: Way::default(), writing: Way::default() }
     }
 }
 
-impl<S: Unpin> Yielding<S> {
-    /// The connection, when it is its turn.
-    fn after_others(self: Pin<&mut Self>) -> Pin<&mut S> {
-        let this = self.get_mut();
-        this.precedence.make_way();
-        Pin::new(&mut this.inner)
+impl Way {
+    /// Waits until this way is open.
+    fn poll_open(&mut self, precedence: &Precedence, cx: &mut Context<'_>) -> Poll<()> {
+        if std::mem::take(&mut self.is_due) {
+            precedence.let_go();
+            if precedence.is_on() {
+                self.pause = Some(Box::pin(sleep(PAUSE)));
+            }
+        }
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        Poll::Ready(())
+    }
+
+    /// Notes how much was written.
+    fn written(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.is_due |= matches!(&written, Poll::Ready(Ok(len)) if *len >= MUCH);
+        written
     }
 }
 
@@ -34,7 +68,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Yielding<S> {
         cx: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.after_others().poll_read(cx, out)
+        let this = self.get_mut();
+        ready!(this.reading.poll_open(&this.precedence, cx));
+        let before = out.filled().len();
+        let read = Pin::new(&mut this.inner).poll_read(cx, out);
+        this.reading.is_due |= out.filled().len() - before >= MUCH;
+        read
     }
 }
 
@@ -44,7 +83,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Yielding<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.after_others().poll_write(cx, bytes)
+        let this = self.get_mut();
+        ready!(this.writing.poll_open(&this.precedence, cx));
+        let written = Pin::new(&mut this.inner).poll_write(cx, bytes);
+        this.writing.written(written)
     }
 
     fn poll_write_vectored(
@@ -52,7 +94,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Yielding<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.after_others().poll_write_vectored(cx, slices)
+        let this = self.get_mut();
+        ready!(this.writing.poll_open(&this.precedence, cx));
+        let written = Pin::new(&mut this.inner).poll_write_vectored(cx, slices);
+        this.writing.written(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -70,43 +115,37 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Yielding<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
     use tokio::time::Instant;
 
     use super::*;
 
-    /// Least time for which a turn that does not end is waited for.
-    const LEAST: Duration = Duration::from_millis(5);
-
-    #[tokio::test]
-    async fn reading_and_writing_wait_for_a_turn_and_are_done_after_it() {
+    #[tokio::test(start_paused = true)]
+    async fn who_reads_or_writes_much_rests_while_a_turn_is_on_and_others_do_not() {
         let precedence = Precedence::default();
-        let (near, mut far) = duplex(100);
+        let (near, mut far) = duplex(8 * MUCH);
         let mut conn = Yielding::new(near, precedence.clone());
-        precedence.begin();
+        let much = vec![7; MUCH];
+        let mut read = vec![0; MUCH];
+        // Time passes only when somebody waits for it.
         let began = Instant::now();
-        conn.write_all(b"one").await.unwrap();
-        assert!(began.elapsed() >= LEAST);
-        let mut read = [0; 3];
-        far.read_exact(&mut read).await.unwrap();
-        assert_eq!(&read, b"one");
-        precedence.end();
-        precedence.begin();
-        far.write_all(b"two").await.unwrap();
-        let began = Instant::now();
-        conn.read_exact(&mut read).await.unwrap();
-        assert!(began.elapsed() >= LEAST);
-        assert_eq!(&read, b"two");
-        precedence.end();
-        // Nothing waits where nobody is urgent; the least of some, as the system takes its time.
-        let mut waits = Vec::new();
-        for _ in 0..10 {
+        let mut rests = async |conn: &mut Yielding<_>, len: usize| {
             let began = Instant::now();
-            conn.write_all(b"3").await.unwrap();
-            waits.push(began.elapsed());
-        }
-        assert!(waits.iter().min() < Some(&LEAST), "{waits:?}");
+            conn.write_all(&much[..len]).await.unwrap();
+            far.read_exact(&mut read[..len]).await.unwrap();
+            far.write_all(&much[..len]).await.unwrap();
+            conn.read_exact(&mut read[..len]).await.unwrap();
+            assert!(read[..len] == much[..len]);
+            began.elapsed().as_millis()
+        };
+        assert_eq!(rests(&mut conn, MUCH).await, 0, "nobody is urgent");
+        precedence.begin();
+        // For what was read before, and what was written then.
+        assert!(rests(&mut conn, MUCH).await >= 2);
+        assert!(rests(&mut conn, 1).await >= 1);
+        assert_eq!(rests(&mut conn, MUCH - 1).await, 0, "it was little");
+        precedence.end();
+        assert_eq!(rests(&mut conn, MUCH).await, 0, "the turn is over");
+        assert!(began.elapsed() < Duration::from_millis(20));
     }
 }

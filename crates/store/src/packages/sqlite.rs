@@ -149,12 +149,12 @@ impl SqlitePackages {
         fs: Arc<dyn Fs>,
     ) -> Result<Self, StoreError> {
         let owned = dir.to_owned();
-        let (ballast_bytes, precedence) = (config.ballast_bytes, config.precedence.clone());
+        let ballast_bytes = config.ballast_bytes;
         let (lock, ballast, blobs) = blocking(move || {
             let lock = DirLock::acquire(&owned)?;
             // First of all: on a full disk, the database could not even be opened.
             let ballast = Ballast::open(&owned, ballast_bytes);
-            Ok((lock, ballast, Arc::new(Blobs::open(fs, &owned, precedence)?)))
+            Ok((lock, ballast, Arc::new(Blobs::open(fs, &owned)?)))
         })
         .await?;
         let (mut writer, mut report) = database::open(dir).await?;

@@ -5,17 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use super::{owner, space};
 use crate::fs::{Fs, FsFile};
-use crate::packages::Precedence;
 use crate::{LowSpace, StoreError};
 
 /// Contents in files named by their BLAKE3. Methods wait for the disk.
 pub(super) struct Blobs {
     fs: Arc<dyn Fs>,
     dir: PathBuf,
-    precedence: Precedence,
     /// Temporary files so far; each has a number of its own.
     temporaries: AtomicU64,
     held: Mutex<Held>,
@@ -51,22 +50,12 @@ pub(super) struct Temporary {
 
 impl Blobs {
     /// Creates the directories.
-    pub(super) fn open(
-        fs: Arc<dyn Fs>,
-        dir: &Path,
-        precedence: Precedence,
-    ) -> Result<Self, StoreError> {
+    pub(super) fn open(fs: Arc<dyn Fs>, dir: &Path) -> Result<Self, StoreError> {
         for name in ["blobs", "tmp", "damaged"] {
             let path = dir.join(name);
             fs.create_dir(&path).map_err(StoreError::io("cannot create", &path))?;
         }
-        Ok(Self {
-            fs,
-            dir: dir.to_owned(),
-            precedence,
-            temporaries: AtomicU64::new(0),
-            held: Mutex::default(),
-        })
+        Ok(Self { fs, dir: dir.to_owned(), temporaries: AtomicU64::new(0), held: Mutex::default() })
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -256,9 +245,10 @@ impl Blobs {
         entries.len() as u64
     }
 
-    /// Gets a file out of memory, so that removing it is not long work without a break.
+    /// Gets a file out of memory, so that removing it is not long work without a break. Who removes
+    /// may hold up uploads, so this does not wait for anybody.
     fn forget(&self, path: &Path) {
-        self.fs.forget(path, &mut || self.precedence.make_way());
+        self.fs.forget(path, &mut thread::yield_now);
     }
 
     fn remove_file(&self, path: &Path) {
