@@ -19,7 +19,7 @@ const EXPECTED: u32 = 16_384;
 /// The urgent thread says when a turn of its work begins and ends. The others stop before each small
 /// piece of theirs until the turn is over, for about 5 ms at most. This needs no privilege, and
 /// does what priorities do not: however small the share of a thread is, a scheduler lets it use that
-/// up without a break of milliseconds.
+/// up in runs of milliseconds.
 ///
 /// Between turns that come often they let go of the processor before each piece all the same, as the
 /// urgent thread may be waiting for one.
