@@ -171,7 +171,9 @@ fn serve(conn: TcpStream, state: &Mutex<State>) {
     state.sent_bytes += len;
     drop(state);
     let head = format!("HTTP/1.0 {status} X\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
-    let _ = writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&body[..len]));
+    // In one piece: a second one waits until the first is acknowledged, and is lost where the
+    // connection is closed before that with a body unread.
+    let _ = writer.write_all(&[head.as_bytes(), &body[..len]].concat());
     if is_stalled {
         // Until the other end has had enough.
         let _ = reader.read(&mut [0]);
