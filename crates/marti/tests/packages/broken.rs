@@ -3,16 +3,16 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::shapes::usage;
-use crate::shapes::{ZIP, assert_download, fetch, form, form_type, listed, noise, publish, sha256};
+use crate::shapes::{ZIP, assert_download, assert_holds, fetch, form, form_type, listed, noise};
+use crate::shapes::{publish, sha256, usage};
 use crate::support::{Server, Setup, until};
 use store::packages::SqlitePackages;
 
 /// Nothing of an upload is there: no row, no content, no temporary file.
 #[track_caller]
 fn assert_nothing(server: &Server<SqlitePackages>) {
-    until("what was begun is gone", || server.blobs().is_empty());
-    assert_eq!((usage(server).packages, usage(server).contents), (0, 0));
+    assert_holds(server, 0, 0);
+    assert_eq!(usage(server).contents, 0);
 }
 
 /// T16: content that is not what was announced is refused, whichever way it comes.
@@ -33,7 +33,7 @@ fn t16_a_wrong_hash_leaves_nothing() {
     assert!([400, 422].contains(&answer.status), "{}", answer.head);
     assert_download(fetch(&server, &hash_of_other), &other);
     fetch(&server, &sha256(&content)).expect(404);
-    assert_eq!(server.blobs().len(), 1);
+    assert_holds(&server, 1, 1);
 }
 
 /// T16, T17: whenever the sender goes away, in whatever form.
@@ -262,7 +262,7 @@ fn t30_a_full_quota_is_507_and_what_is_there_stays() {
     assert!(told.contains("`packages_total`") && told.contains("operator"), "{told}");
     publish(&server, "creatorUid=A", "again.zip", &content);
     assert_download(fetch(&server, &sha256(&content)), &content);
-    assert_eq!((usage(&server).packages, server.blobs().len()), (1, 1));
+    assert_holds(&server, 1, 1);
 }
 
 /// Content that the disk has damaged is never handed out as if it were whole.
@@ -299,7 +299,7 @@ fn t17_a_restart_keeps_what_was_acknowledged() {
     assert_eq!(listed(&server, "keywords=missionpackage"), [sha256(&kept)]);
     assert_download(fetch(&server, &sha256(&kept)), &kept);
     fetch(&server, &sha256(&gone)).expect(404);
-    assert_eq!((usage(&server).packages, server.blobs().len()), (1, 1));
+    assert_holds(&server, 1, 1);
 }
 
 /// A content that is uploaded and deleted by many at once is there or not, but never by half.

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use store::packages::{PackageStore, PackageUsage};
+use store::packages::{PackageStore, PackageUsage, SqlitePackages};
 
-use crate::support::Server;
 use crate::support::http::Answer;
+use crate::support::{Server, until};
 
 /// The type that ATAK gives to packages.
 pub(crate) const ZIP: &str = "application/x-zip-compressed";
@@ -93,6 +93,15 @@ pub(crate) fn listed<P: PackageStore>(server: &Server<P>, query: &str) -> Vec<St
 /// How much the store holds.
 pub(crate) fn usage<P: PackageStore>(server: &Server<P>) -> PackageUsage {
     server.run(server.packages.usage()).unwrap()
+}
+
+/// That the store has so many packages, and soon no more files than these contents.
+#[track_caller]
+pub(crate) fn assert_holds(server: &Server<SqlitePackages>, packages: u64, contents: usize) {
+    assert_eq!(usage(server).packages, packages);
+    // Files go behind the answer.
+    until("what was given up is gone", || server.blobs().len() <= contents);
+    assert_eq!(server.blobs().len(), contents);
 }
 
 /// 9: a client may take null for something.

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::shapes::{assert_download, fetch, form, form_type, listed, noise, publish, search};
-use crate::shapes::{sha256, usage};
+use crate::shapes::{assert_download, assert_holds, fetch, form, form_type, listed, noise};
+use crate::shapes::{publish, search, sha256, usage};
 use crate::support::{Server, Setup};
 
 const TEXT: &str = "Content-Type: text/plain\r\n";
@@ -132,7 +132,7 @@ fn k14_one_content_by_both_ways_is_one_entry() {
     let rows = search(&server, "keywords=missionpackage");
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["Name"], "two.zip");
-    assert_eq!((usage(&server).packages, server.blobs().len()), (1, 1));
+    assert_holds(&server, 1, 1);
 }
 
 /// 15 and A.10: what may be changed afterwards.
@@ -235,7 +235,7 @@ fn k21_what_was_deleted_is_404_by_whatever_method() {
     server.ask("DELETE", &target, "", b"").expect(200);
     fetch(&server, &sha256(&content)).expect(404);
     assert!(listed(&server, "keywords=missionpackage").is_empty());
-    assert_eq!((usage(&server).packages, server.blobs().len()), (0, 0));
+    assert_holds(&server, 0, 0);
 }
 
 /// A.9: not what somebody else uploaded. Who deletes without a name, as the official clients do, is
