@@ -47,7 +47,7 @@ const ADMIN_BACKLOG: u32 = 64;
 const PROBES: usize = 16;
 
 /// Longest wait at the end for a log that is read slowly.
-pub(crate) const LOG_PATIENCE: Duration = Duration::from_millis(100);
+pub(crate) const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A question of whether the relay's thread is alive; answering is the answer.
 pub(crate) type Probe = oneshot::Sender<()>;

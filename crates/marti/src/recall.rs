@@ -24,6 +24,10 @@ pub(crate) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Largest event that is recorded. Bytes.
 const MAX_EVENT: usize = 16 << 20;
 
+/// How far clocks of two threads may be apart, one of which was made to wait in between: what was
+/// received just now may bear a later time than that of a request. Milliseconds.
+const SLACK_MS: i64 = 60 * 1000;
+
 /// Uids of the picture that are looked at in one turn.
 pub(crate) const PAGE: usize = 64;
 
@@ -39,7 +43,7 @@ pub(crate) struct Span {
 
 impl Span {
     /// The time that a request names: the last `secago` seconds, or from one parameter to another.
-    /// Without an end it ends now; without a begin it is a day, or `max_ms` if that is less.
+    /// Without an end it holds all that was received until now; without a begin it is a day, or `max_ms` if that is less.
     ///
     /// # Errors
     ///
@@ -57,14 +61,13 @@ impl Span {
             None => Ok(None),
         };
         let (start_ms, end_ms) = (at(start)?, at(end)?);
-        let span = match ago {
-            Some(seconds) => Self { from_ms: now_ms - i64::from(seconds) * 1000, to_ms: now_ms },
-            None => {
-                let to_ms = end_ms.unwrap_or(now_ms);
-                let day = to_ms.saturating_sub(DAY_MS.min(max_ms));
-                Self { from_ms: start_ms.unwrap_or(day), to_ms }
-            }
+        let end_ms = end_ms.filter(|_| ago.is_none());
+        let to_ms = end_ms.unwrap_or(now_ms);
+        let from_ms = match ago {
+            Some(seconds) => now_ms - i64::from(seconds) * 1000,
+            None => start_ms.unwrap_or_else(|| to_ms.saturating_sub(DAY_MS.min(max_ms))),
         };
+        let span = Self { from_ms, to_ms };
         if span.from_ms > span.to_ms {
             return Err(ApiError::BadRequest(format!("`{end}` is before `{start}`")));
         }
@@ -72,7 +75,8 @@ impl Span {
             let hours = max_ms / 3_600_000;
             return Err(ApiError::BadRequest(format!("no more than {hours} hours at a time")));
         }
-        Ok(span)
+        let slack_ms = if end_ms.is_none() { SLACK_MS } else { 0 };
+        Ok(Self { to_ms: to_ms.saturating_add(slack_ms), ..span })
     }
 
     fn holds(self, at_ms: i64) -> bool {
@@ -197,13 +201,13 @@ mod tests {
 
     #[test]
     fn a_time_is_named_in_two_ways() {
-        assert_eq!(span("secago=60", DAY_MS), Some((60_000, 0)));
-        assert_eq!(span("SecAgo=0", DAY_MS), Some((0, 0)));
-        assert_eq!(span("", DAY_MS), Some((DAY_MS, 0)));
-        assert_eq!(span("", 1000), Some((1000, 0)));
+        assert_eq!(span("secago=60", DAY_MS), Some((60_000, -SLACK_MS)));
+        assert_eq!(span("SecAgo=0", DAY_MS), Some((0, -SLACK_MS)));
+        assert_eq!(span("", DAY_MS), Some((DAY_MS, -SLACK_MS)));
+        assert_eq!(span("", 1000), Some((1000, -SLACK_MS)));
         let (start, end) = (time::text(NOW - 5000), time::text(NOW - 2000));
         assert_eq!(span(&format!("start={start}&end={end}"), DAY_MS), Some((5000, 2000)));
-        assert_eq!(span(&format!("start={start}"), DAY_MS), Some((5000, 0)));
+        assert_eq!(span(&format!("start={start}"), DAY_MS), Some((5000, -SLACK_MS)));
     }
 
     #[test]

@@ -7,9 +7,9 @@ mod net;
 use std::path::Path;
 
 use net::text::{event, is_pong, marker, sa, uids};
-use net::{Client, Server, hasty, on_both_runtimes, soon};
+use net::{Client, PATIENCE, Server, hasty, on_both_runtimes, soon};
 use relay::server::Relay;
-use relay::{CloseReason, Peer};
+use relay::{CloseReason, HubConfig, Peer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 /// How a stream is cut.
@@ -59,6 +59,13 @@ struct Outcome {
     closed: Option<CloseReason>,
 }
 
+/// Settings under which an event may take long: byte by byte, on a busy machine, it does.
+fn unhurried() -> HubConfig {
+    let mut config = hasty();
+    config.event_timeout = PATIENCE;
+    config
+}
+
 /// Writes a stream and returns all answers to it.
 async fn converse<S>(client: &mut Client<S>, pieces: Vec<&[u8]>) -> Vec<String>
 where
@@ -90,7 +97,7 @@ where
 
 /// Sends a stream over TCP.
 async fn over_tcp(stream: &[u8], cut: Cut) -> Outcome {
-    let server = Server::start(hasty()).await;
+    let server = Server::start(unhurried()).await;
     let mut bravo = server.listener().await;
     let mut alpha = server.dial().await;
     let answers = soon("the answers", converse(&mut alpha, cut.pieces(stream))).await;
@@ -101,7 +108,7 @@ async fn over_tcp(stream: &[u8], cut: Cut) -> Outcome {
 
 /// Sends a stream through a transport that holds one byte at a time.
 async fn byte_by_byte(stream: &[u8]) -> Outcome {
-    let (relay, driver) = Relay::new(hasty());
+    let (relay, driver) = Relay::new(unhurried());
     tokio::spawn(driver.run());
     let attach = |room| {
         let (near, far) = tokio::io::duplex(room);
