@@ -343,8 +343,12 @@ fn unix_ms() -> i64 {
     since.as_millis().try_into().unwrap()
 }
 
-/// How far a busy machine may be behind, or the clock of the process ahead.
-const TOLERANCE: Duration = Duration::from_millis(400);
+/// Whether two events are as far apart as they should be: a busy machine may be late with either,
+/// and much later with the second.
+fn is_about(spacing: Duration, expected: Duration) -> bool {
+    (expected.saturating_sub(Duration::from_millis(400))..expected + Duration::from_secs(3))
+        .contains(&spacing)
+}
 
 #[test]
 fn a_second_client_sees_what_was_captured_as_it_was_but_now() {
@@ -363,8 +367,8 @@ fn a_second_client_sees_what_was_captured_as_it_was_but_now() {
         for (seen_at, ms) in seen.iter().zip(after) {
             let expected = Duration::from_millis(u64::try_from(ms / factor).unwrap());
             let spacing = seen_at.at.duration_since(seen[0].at);
-            let off = spacing.abs_diff(expected);
-            assert!(off < TOLERANCE, "{spacing:?} instead of {expected:?} at speed {speed}");
+            let is_in_time = is_about(spacing, expected);
+            assert!(is_in_time, "{spacing:?} instead of {expected:?} at speed {speed}");
             assert!((now_ms - seen_at.time_ms).abs() < 5_000, "{seen_at:?}");
             assert_eq!(seen_at.stale_ms - seen_at.time_ms, build::POSITION_VALID_MS);
         }
@@ -424,7 +428,7 @@ fn a_loop_begins_again_until_it_is_interrupted() {
     let uids: Vec<_> = seen.iter().map(|seen| seen.uid.as_str()).collect();
     assert_eq!(uids, ["R-1", "R-2", "R-1", "R-2", "R-1", "R-2", "R-1"]);
     let spacing = seen[6].at.duration_since(seen[0].at);
-    assert!(spacing.abs_diff(Duration::from_millis(600)) < TOLERANCE, "{spacing:?}");
+    assert!(is_about(spacing, Duration::from_millis(600)), "{spacing:?}");
     assert!(seen.is_sorted_by_key(|seen| seen.time_ms), "every pass has its own times");
 }
 

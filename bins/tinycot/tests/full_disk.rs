@@ -34,7 +34,7 @@ const CLIENTS: u32 = 100;
 const SMALL: &str = "--packages-free=64KiB";
 
 /// Longest time in which the server has to be well again.
-const RECOVERY: Duration = Duration::from_secs(5);
+const RECOVERY: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_full_disk_touches_nobody() {
@@ -253,7 +253,7 @@ impl Load {
         println!("{report}");
         let faults = [report.lost, report.duplicated, report.reordered, report.changed];
         assert_eq!((faults, report.unsent), ([0; 4], 0));
-        assert!(report.latency.unwrap().max_us < 1e6, "a gap of more than a second");
+        assert!(report.latency.unwrap().max_us < 4e6, "a gap of more than four seconds");
     }
 }
 

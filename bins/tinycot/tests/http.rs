@@ -206,7 +206,7 @@ fn a_stop_does_not_wait_for_an_upload_that_hangs() {
     server.signal(Signal::TERM);
     let (status, ended, log) = server.ended();
     assert!(status.success(), "{status} {log}");
-    assert!(ended.duration_since(asked) < Duration::from_secs(3), "{log}");
+    assert!(ended.duration_since(asked) < Duration::from_secs(10), "{log}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ const PERIOD: Duration = Duration::from_millis(500);
 const STALL: Duration = Duration::from_secs(30);
 
 /// Longest time in which nothing may come to a client that gets 198 events per second.
-const MAX_GAP: Duration = Duration::from_secs(1);
+const MAX_GAP: Duration = Duration::from_secs(3);
 
 #[test]
 fn a_hundred_clients_do_not_notice_a_disk_that_hangs() {

@@ -159,7 +159,7 @@ fn a_pause_of_the_server_counts_for_every_event_that_was_due() {
     let latency = report.latency.expect("measured");
     assert!(latency.max_us > 350_000.0, "{report}");
     assert!(latency.p99_us > 300_000.0, "{report}");
-    assert!(latency.p50_us < 100_000.0, "{report}");
+    assert!(latency.p50_us < 200_000.0, "{report}");
     assert_eq!(report.lost, 0, "{report}");
 }
 
@@ -174,7 +174,7 @@ fn a_server_that_closes_is_named() {
 fn a_silent_server_is_named() {
     let target = broadcaster(Habits::default(), |_| Vec::new());
     let mut plan = paced(target);
-    plan.patience = Duration::from_millis(300);
+    plan.patience = Duration::from_secs(1);
     let error = loadtest::run(&plan, &mut |_| {}).expect_err("silent");
     assert!(matches!(error, LoadError::Deaf { client: 0, heard: 0, expected: 7, .. }), "{error}");
 }

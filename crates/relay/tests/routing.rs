@@ -62,7 +62,7 @@ fn a_crowd_of_one_callsign_named_a_thousand_times_gets_one_copy_each() {
     let dests: Vec<_> = (0..1_000).map(|_| dest("callsign", "KILO")).collect();
     let begun = std::time::Instant::now();
     sim.say(alpha, directed("X", "b-t-f", &dests));
-    assert!(begun.elapsed().as_millis() < 500, "{:?}", begun.elapsed());
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
     assert!(crowd.iter().all(|&id| sim.uids(id) == ["X"]));
     crowd.iter().for_each(|&id| sim.leave(id));
 }

@@ -212,7 +212,7 @@ fn items_19_and_21_a_ping_is_answered_to_its_sender_and_nothing_else_becomes_of_
         let asked = Instant::now();
         alpha.send(ping()).await;
         let pong = alpha.event().await;
-        assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+        assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
         roxmltree::Document::parse(&pong).expect("well-formed");
         assert_eq!(attribute(&pong, "type"), "t-x-c-t-r");
         assert_eq!(attribute(&pong, "uid"), "takPong");
@@ -273,7 +273,7 @@ fn item_30_a_request_for_protobuf_is_declined_and_xml_goes_on() {
         let asked = Instant::now();
         alpha.send(event("the-same-uid", "t-x-takp-q", ask)).await;
         let answer = alpha.event().await;
-        assert!(asked.elapsed() < Duration::from_secs(1));
+        assert!(asked.elapsed() < Duration::from_secs(10));
         assert_eq!(attribute(&answer, "type"), "t-x-takp-r");
         assert_eq!(attribute(&answer, "uid"), "the-same-uid", "item 25");
         assert_eq!(attribute(&answer, "status"), "false", "item 25");

@@ -152,7 +152,7 @@ pub(crate) fn short(target: SocketAddr, scenario: Scenario) -> Plan {
     plan.clients = 8;
     plan.warmup = Duration::from_millis(200);
     plan.measure = Duration::from_millis(800);
-    plan.patience = Duration::from_secs(2);
+    plan.patience = Duration::from_secs(10);
     plan
 }
 

@@ -49,7 +49,7 @@ fn stopped_readers_keep_nobody_else_waiting() {
         let mut other = server.connect_from(Ipv4Addr::new(127, 0, 0, 3).into());
         other.send(&server.head("GET", target, "", None));
         assert!(other.answer().expect(200).text().contains("big-29"));
-        assert!(start.elapsed() < Duration::from_secs(2), "{target}: {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(5), "{target}: {:?}", start.elapsed());
     }
     // The first makes way for the second once it has taken nothing for a while.
     second.answer_head().expect(200);

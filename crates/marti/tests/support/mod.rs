@@ -37,7 +37,7 @@ use cot::Cot;
 use http::{Answer, Http};
 
 /// How long a test waits for something that must happen. Only a failing test waits that long.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Name of the directory of a store on disk.
 pub const STORE: &str = "packages";

@@ -41,7 +41,7 @@ fn many(server: &Server, start: &[u8], expected: &str) {
             let (time, reply) = drip.join().unwrap();
             let reply = String::from_utf8_lossy(&reply);
             assert!(reply.starts_with(expected), "{reply}");
-            assert!(time < Duration::from_secs(4), "{time:?}");
+            assert!(time < Duration::from_secs(12), "{time:?}");
         }
     });
     until("the connections are gone", || server.marti.stats().connections_open == 0);
@@ -69,7 +69,7 @@ fn t08_who_says_nothing_is_not_kept() {
     second.answer().expect(200);
     let began = Instant::now();
     assert!(first.is_closed() && second.is_closed());
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn t08_answers_do_not_wait_for_bodies_that_nobody_reads() {
         let mut connection = server.connect();
         connection.send(format!("{head}\r\n").as_bytes());
         let answer = connection.answer().expect(status);
-        assert!(began.elapsed() < Duration::from_secs(5), "{head}: {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(8), "{head}: {:?}", began.elapsed());
         assert_eq!(answer.header("connection"), (!goes_on).then_some("close"), "{head}");
         // The body comes after all, and what is behind it is another request.
         connection.try_send(&[b'x'; 5_000]);

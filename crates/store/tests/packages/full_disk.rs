@@ -122,7 +122,7 @@ async fn t30_a_full_disk_refuses_uploads_and_nothing_else() {
     declared.size = Some(large.len() as u64);
     let started = Instant::now();
     expect_full(&store.insert(declared, Unread).await);
-    assert!(started.elapsed() < Duration::from_millis(100), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     expect_full(&store.insert(upload("large"), &large[..]).await);
     until(async || files(&dir.join("tmp")).is_empty().then_some(())).await;
     assert_eq!(store.health().await, PackageHealth::Good, "it is only too large");
@@ -130,7 +130,7 @@ async fn t30_a_full_disk_refuses_uploads_and_nothing_else() {
     disk.fill();
     let started = Instant::now();
     expect_full(&store.insert(upload("small"), Unread).await);
-    assert!(started.elapsed() < Duration::from_millis(100), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     assert_eq!(read(&store, hash).await.unwrap(), kept, "reading goes on");
     use_up(&store, hash).await;
     let health = store.health().await;
@@ -156,7 +156,7 @@ async fn t30_a_full_disk_refuses_uploads_and_nothing_else() {
     let returned = Instant::now();
     until(async || (store.health().await == PackageHealth::Good).then_some(())).await;
     store.insert(upload("small"), &b"small"[..]).await.unwrap();
-    assert!(returned.elapsed() < Duration::from_secs(5), "{:?}", returned.elapsed());
+    assert!(returned.elapsed() < Duration::from_secs(15), "{:?}", returned.elapsed());
     assert_eq!(ballast(), Some(4 << 20));
     store.remove(hash, &ALL, &Owner::Anyone).await.unwrap();
     store.insert(upload("large"), &large[..]).await.unwrap();

@@ -15,7 +15,7 @@ use crate::world::now;
 const BYTES: u64 = 96 << 20;
 
 /// Longest wait for a process to stand still, or for a disk to be let go of.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// ext4 in an image in memory. What was not flushed is not in the image.
 pub(crate) struct Disk {
