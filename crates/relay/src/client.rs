@@ -26,7 +26,8 @@ impl ClientId {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Peer {
-    /// Where it comes from. `None` for transports without addresses.
+    /// Where it comes from. `None` for transports without addresses; what is limited for each
+    /// address is not limited for them.
     pub addr: Option<SocketAddr>,
     /// The address of this host that it came to, if that is known.
     pub local_addr: Option<SocketAddr>,

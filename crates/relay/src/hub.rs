@@ -11,6 +11,7 @@ mod keys;
 mod log;
 mod masks;
 mod picture;
+mod places;
 mod pong;
 mod read;
 mod report;
@@ -35,6 +36,7 @@ use self::emergency::Alerts;
 use self::keys::KeyId;
 use self::log::{Log, Seq};
 use self::masks::Teams;
+use self::places::Pinned;
 use self::pong::Pong;
 use self::roster::Roster;
 use self::settle::Pending;
@@ -121,8 +123,10 @@ pub struct Hub {
     /// Newcomers waiting for their replay, in the order of their deadlines.
     holds: VecDeque<(u64, ClientId)>,
     next_tick_ms: u64,
-    /// When a full table of teams may be searched again for a place.
-    next_team_search_ms: u64,
+    /// The places for teams that events still need.
+    pinned: Pinned,
+    /// When the log may be told again that a team has no place.
+    next_team_warning_ms: u64,
     /// Bytes of unfinished events of all clients.
     unfinished: usize,
     /// Set when shutting down: whoever has got everything below this is done.
@@ -174,7 +178,8 @@ impl Hub {
             closing: VecDeque::new(),
             holds: VecDeque::new(),
             next_tick_ms: 0,
-            next_team_search_ms: 0,
+            pinned: Pinned::default(),
+            next_team_warning_ms: 0,
             unfinished: 0,
             drains_to: None,
             stats: Stats::default(),

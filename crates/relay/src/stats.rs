@@ -54,8 +54,10 @@ pub struct Stats {
     pub state_bytes: u64,
     /// Uids forgotten for newcomers because that memory was full.
     pub state_evicted: u64,
-    /// Clients that named a team for which there was no place: the relay knows 63 at one time, with
-    /// names of at most 256 bytes. Under an isolating policy such a client is on its own.
+    /// Clients and callers that named a team for which there was no place. The relay knows 63 at one
+    /// time, with names of at most 256 bytes. The 14 [colours](cot_core::TEAMS) and those that the
+    /// policy names are always among them; of the others, under an isolating policy, one address
+    /// gets a third of what is left. Under such a policy a client without a place is on its own.
     pub teams_refused: u64,
     /// Alerts that are being repeated.
     pub emergencies: u64,

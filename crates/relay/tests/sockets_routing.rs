@@ -274,3 +274,32 @@ fn items_62_to_64_an_alert_is_repeated_until_it_is_cancelled() {
         assert_eq!(server.stats().emergencies, 0);
     });
 }
+
+/// Other systems have one loopback address only.
+#[cfg(target_os = "linux")]
+#[test]
+fn one_address_leaves_places_for_the_teams_of_others() {
+    on_both_runtimes(async || {
+        let mut config = config();
+        config.teams = relay::TeamPolicy::isolated();
+        let server = Server::start(config).await;
+        let mut hostile = Vec::new();
+        for n in 0..80 {
+            let mut client = server.dial_from([127, 0, 0, 2]).await;
+            client.say(sa(&format!("X{n}"), "X", &format!("T{n}"))).await;
+            hostile.push(client);
+        }
+        assert_eq!(server.stats().teams_refused, 80 - 17, "a third of 49 places is given");
+        for team in ["Unit", "Cyan", "T0"] {
+            let mut mates = Vec::new();
+            for n in 0..2 {
+                let mut mate = server.dial_from([127, 0, 0, 3]).await;
+                mate.say(sa(&format!("{team}-{n}"), team, team)).await;
+                mates.push(mate);
+            }
+            mates[0].say(marker("M")).await;
+            assert_eq!(uids(&mates[1].sync().await), ["M"], "{team}");
+        }
+        assert_eq!(server.stats().teams_refused, 80 - 17);
+    });
+}

@@ -120,7 +120,7 @@ fn a_team_that_nobody_was_in_sees_what_is_for_everyone_and_takes_no_place() {
     let scout = sim.join("S", "SIERRA", "Scouts");
     sim.submit(None, marker("O"));
     let others: Vec<_> =
-        (0..61).map(|n| sim.join(&format!("T{n}"), "TANGO", &format!("T{n}"))).collect();
+        (0..47).map(|n| sim.join(&format!("T{n}"), "TANGO", &format!("T{n}"))).collect();
     for n in 0..100 {
         assert_eq!(sim.seen_by(&Viewer::team(format!("G{n}"))), ["O", "S"]);
     }
@@ -342,20 +342,20 @@ fn one_who_looks_on_gets_no_pongs_unasked() {
 }
 
 #[test]
-fn who_has_no_connection_leaves_half_of_the_teams_to_clients() {
+fn who_has_no_connection_leaves_two_thirds_of_the_teams_to_clients() {
     let mut sim = Sim::isolated(&[]);
-    let names: Vec<_> = (0..20).map(|n| format!("T{n}")).collect();
+    let names: Vec<_> = (0..10).map(|n| format!("T{n}")).collect();
     let web = sim.connect_as(Peer::viewing("web", Viewer::Teams(names)));
     for n in 0..200 {
         let done = sim.submit(Some(&format!("T{n}")), marker(&format!("M{n}")));
-        let expected = (n >= 31).then_some(relay::DropReason::TeamsFull);
+        let expected = (n >= 17).then_some(relay::DropReason::TeamsFull);
         assert_eq!(done.refused, expected, "{n}");
     }
     let more: Vec<_> = (0..200).map(|n| format!("U{n}")).collect();
     let blind = sim.connect_as(Peer::viewing("web", Viewer::Teams(more)));
     let pair = ["L", "M"].map(|uid| sim.join(uid, uid, "Cyan"));
     assert!(sim.uids(pair[1]).contains(&"L".to_owned()), "clients have room");
-    assert_eq!(sim.uids(web).len(), 20);
+    assert_eq!(sim.uids(web).len(), 10);
     assert_eq!(sim.uids(blind), [""; 0]);
     // What clients are in may be named by all.
     assert_eq!(sim.submit(Some("Cyan"), marker("N")).reached, 2);

@@ -10,6 +10,7 @@ use super::client::{Client, Flow};
 use super::keys::{KeyKind, Origin, TRANSIENT_MS};
 use super::log::Meta;
 use super::masks::{Mask, TeamId};
+use super::places::Founder;
 use super::watch::watch_remove;
 use crate::client::{ClientId, Peer};
 use crate::now::{Now, millis};
@@ -25,8 +26,8 @@ pub(super) const CALLER: ClientId = ClientId(u32::MAX as u64 - 1);
 /// What was restored comes from nobody who is connected.
 pub(super) const BEFORE: ClientId = ClientId(u32::MAX as u64);
 
-/// Least time between two searches of a full table of teams, in milliseconds.
-const TEAM_SEARCH_MS: u64 = 1_000;
+/// Least time between two lines of the log about teams without a place, in milliseconds.
+const TEAM_WARNING_MS: u64 = 60_000;
 
 impl Hub {
     /// Admits a connection.
@@ -42,7 +43,7 @@ impl Hub {
         if let Some(addr) = peer.addr {
             *self.per_address.entry(addr.ip().to_canonical()).or_default() += 1;
         }
-        let (team, more_teams, receives) = self.enter_teams(now, peer.viewer.as_ref());
+        let (team, more_teams, receives) = self.enter_teams(now, &peer);
         let until_ms = now.mono_ms + millis(self.config.replay_hold);
         let is_viewer = peer.viewer.is_some();
         let flow = if is_viewer { Flow::Ready } else { Flow::Hold { until_ms } };
@@ -136,7 +137,9 @@ impl Hub {
 
     /// Puts a client into the team it names. Returns quickly when nothing changes.
     pub(super) fn change_team(&mut self, now: Now, id: ClientId, name: &str) {
-        let team = self.team_named(now, name);
+        let Some(client) = self.client(id) else { return };
+        let founder = Founder::of(&client.peer);
+        let team = self.team_named(now, name, founder);
         let (pending, settled) = (&mut self.pending, self.settled);
         let receives = self.teams.receives(team);
         let Some(client) = self.clients.get_mut(id.slot()).filter(|client| client.id == id) else {
@@ -149,7 +152,6 @@ impl Hub {
         if old == team {
             return;
         }
-        self.stats.teams_refused += u64::from(team == TeamId::OVERFLOW);
         let sees_differently = client.receives != receives;
         client.receives = receives;
         let (replayed_to, uids) = (client.joined, client.uids.clone());
@@ -171,6 +173,9 @@ impl Hub {
         }
         self.teams.leave(old);
         self.teams.enter(team);
+        if team == TeamId::OVERFLOW {
+            self.refuse_team(now);
+        }
         let reached = self.teams.reaches(old);
         for uid in uids {
             // Its owners are in their new teams by now.
@@ -182,23 +187,26 @@ impl Hub {
         }
     }
 
-    /// The team that those who name `name` are in, which gets a place in the table if there is one.
-    pub(super) fn team_named(&mut self, now: Now, name: &str) -> TeamId {
-        let (log, alerts) = (&self.log, &self.alerts);
-        // Looking for a place in a full table goes through everything that is kept.
-        let may_search = now.mono_ms >= self.next_team_search_ms;
-        let team = self
-            .teams
-            .intern(name, |mask| may_search && !log.holds_mask(mask) && !alerts.hold_mask(mask));
-        if team == TeamId::OVERFLOW && may_search {
-            self.next_team_search_ms = now.mono_ms + TEAM_SEARCH_MS;
-        }
-        team
+    /// The team that those who name `name` are in, which `founder` gives a place if it has none.
+    pub(super) fn team_named(&mut self, now: Now, name: &str, founder: Founder) -> TeamId {
+        let Self { teams, pinned, log, alerts, .. } = self;
+        let is_open = teams.is_open();
+        // On an open server every event is for everyone.
+        let pinned = || if is_open { Mask::NONE } else { pinned.look(now.mono_ms, log, alerts) };
+        teams.intern(name, founder, pinned)
     }
 
-    /// The same for somebody without a connection, who does not take the last places.
-    pub(super) fn team_named_by_front(&mut self, now: Now, name: &str) -> TeamId {
-        if self.teams.may_front_name(name) { self.team_named(now, name) } else { TeamId::OVERFLOW }
+    /// Counts somebody whose team has no place, and tells the operator what would help.
+    pub(super) fn refuse_team(&mut self, now: Now) {
+        self.stats.teams_refused += 1;
+        if !self.teams.is_open() && now.mono_ms >= self.next_team_warning_ms {
+            self.next_team_warning_ms = now.mono_ms.saturating_add(TEAM_WARNING_MS);
+            tracing::warn!(
+                refused = self.stats.teams_refused,
+                "a new team has no place, so its members see nobody; a rule that names a team \
+                 (`allow`) keeps a place for it"
+            );
+        }
     }
 
     /// Connections that are open from an address, in whichever form it is written.
@@ -208,26 +216,28 @@ impl Hub {
 
     /// Puts a newcomer into its teams: the one it is in, and the others that it looks at. Also says
     /// which events it receives.
-    fn enter_teams(&mut self, now: Now, viewer: Option<&Viewer>) -> (TeamId, Box<[TeamId]>, Mask) {
+    fn enter_teams(&mut self, now: Now, peer: &Peer) -> (TeamId, Box<[TeamId]>, Mask) {
+        let viewer = peer.viewer.as_ref();
         let names = match viewer {
             Some(Viewer::Teams(names)) => names.as_slice(),
             Some(Viewer::Everything) | None => &[],
         };
         let mut entered: Vec<TeamId> = Vec::new();
         for name in names {
-            let team = self.team_named_by_front(now, name);
+            let team = self.team_named(now, name, Founder::of(peer));
             if !entered.contains(&team) {
                 // At once, or the next could take its place in a full table.
                 self.teams.enter(team);
                 entered.push(team);
             }
         }
-        self.stats.teams_refused += u64::from(entered.contains(&TeamId::OVERFLOW));
-        let seen = entered
-            .iter()
-            .fold(Mask::NONE, |mask, &team| Mask(mask.0 | self.teams.receives(team).0));
+        if entered.contains(&TeamId::OVERFLOW) {
+            self.refuse_team(now);
+        }
+        let seen =
+            entered.iter().fold(Mask::NONE, |mask, &team| mask.or(self.teams.receives(team)));
         if entered.is_empty() {
-            let team = self.teams.intern("", |_| false);
+            let team = self.teams.restore("");
             self.teams.enter(team);
             entered.push(team);
         }

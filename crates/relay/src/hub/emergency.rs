@@ -81,10 +81,9 @@ impl Alerts {
         self.active.len()
     }
 
-    /// Whether an active alert is limited to teams among `mask`.
-    pub(crate) fn hold_mask(&self, mask: Mask) -> bool {
-        let limited = |meta: &Meta| meta.mask != Mask::ALL && meta.mask.meets(mask);
-        self.active.values().any(|alert| limited(&alert.meta))
+    /// The teams that active alerts are limited to.
+    pub(crate) fn limited_to(&self) -> Mask {
+        Mask::limited_to(self.active.values().map(|alert| alert.meta.mask))
     }
 
     /// Adds or replaces an alert; refuses a new one beyond `max` in all, or too many of one sender.

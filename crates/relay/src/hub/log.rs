@@ -274,11 +274,11 @@ impl Log {
         self.lists.get(list.0 as usize).map_or(&[], |clients| clients)
     }
 
-    /// Whether some event that is still readable is limited to teams among `mask`.
-    pub(crate) fn holds_mask(&self, mask: Mask) -> bool {
-        let limited = |meta: &Meta| meta.mask != Mask::ALL && meta.mask.meets(mask);
-        self.entries.iter().any(|entry| limited(&entry.meta))
-            || self.kept.values().any(|kept| limited(&kept.meta))
+    /// The teams that events are limited to which are still readable and not before `from`.
+    pub(crate) fn limited_to(&self, from: Seq) -> Mask {
+        let tail = self.entries_from(from).map(|(_, entry)| entry.meta.mask);
+        let kept = self.kept.range(from..).map(|(_, kept)| kept.meta.mask);
+        Mask::limited_to(tail.chain(kept))
     }
 
     fn release(&mut self, meta: Meta) {

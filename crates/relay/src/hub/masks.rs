@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use cot_core::TEAMS;
+
+use super::places::Founder;
 use crate::teams::TeamPolicy;
 
 /// Teams that an event may reach, or that a client receives, one bit each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mask(pub(crate) u64);
 
 impl Mask {
@@ -17,6 +20,15 @@ impl Mask {
 
     pub(crate) fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
+    }
+
+    /// The teams of all masks but those that are for everyone anyway.
+    pub(crate) fn limited_to(masks: impl Iterator<Item = Self>) -> Self {
+        masks.filter(|&mask| mask != Self::ALL).fold(Self::NONE, Self::or)
+    }
+
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     pub(crate) fn without(self, other: Self) -> Self {
@@ -47,11 +59,20 @@ const MAX_NAME: usize = 256;
 
 struct Slot {
     name: Arc<str>,
-    /// Named by a rule: events from before its first client are for it too.
+    /// Never another team's: events from before its first client are for it too.
     is_fixed: bool,
+    /// Who named it first since it was last vacant.
+    founder: Founder,
     clients: usize,
     /// Who receives what this team sends.
     reaches: Mask,
+}
+
+impl Slot {
+    /// Whether it is needed, whatever events are kept.
+    fn is_taken(&self) -> bool {
+        self.is_fixed || self.clients > 0
+    }
 }
 
 /// The teams in use and the policy between them.
@@ -66,10 +87,13 @@ impl Teams {
     pub(crate) fn new(policy: TeamPolicy) -> Self {
         let mut teams =
             Self { policy, slots: Vec::new(), by_name: HashMap::new(), none: Arc::from("") };
-        teams.push("");
-        let named: Vec<_> = teams.policy.named().map(str::to_owned).collect();
+        teams.put(0, "", Founder::Unknown);
+        teams.slots.iter_mut().for_each(|slot| slot.is_fixed = true);
+        // The operator's words come first; then the colours have places that nobody else can take.
+        let named = teams.policy.default_team().into_iter().chain(teams.policy.named());
+        let named: Vec<_> = named.chain(TEAMS).map(str::to_owned).collect();
         for name in named {
-            let id = teams.intern(&name, |_| false);
+            let id = teams.restore(&name);
             if let Some(slot) = teams.slots.get_mut(id.index()) {
                 slot.is_fixed = true;
             }
@@ -81,34 +105,53 @@ impl Teams {
         self.policy.is_open()
     }
 
-    /// The team of a client that named `name` (empty: none). `is_reusable` says whether no event
-    /// that is still kept carries this bit; it is asked only when the table is full.
-    pub(crate) fn intern(&mut self, name: &str, is_reusable: impl Fn(Mask) -> bool) -> TeamId {
+    /// The team of those who named `name` (empty: none). A team that has no place yet, or has one
+    /// that nobody needs any more, is founded; where teams are isolated, `founder` may do so while
+    /// it is charged with less than half as many places as are vacant. So it gets at most a third
+    /// of what others leave, and whoever has none gets the last one. `pinned` says which places
+    /// events still need; it is asked only for a team without clients.
+    pub(crate) fn intern(
+        &mut self,
+        name: &str,
+        founder: Founder,
+        pinned: impl FnOnce() -> Mask,
+    ) -> TeamId {
         let name = self.policy.effective(name);
-        if let Some(&id) = self.by_name.get(name) {
+        let known = self.by_name.get(name).copied();
+        let needs = |id: &TeamId| self.slots.get(id.index()).is_some_and(Slot::is_taken);
+        if let Some(id) = known.filter(needs) {
             return id;
         }
         if name.len() > MAX_NAME {
             return TeamId::OVERFLOW;
         }
-        let name = name.to_owned();
+        let pinned = pinned();
+        if let Some(id) = known.filter(|id| pinned.meets(bit(id.index()))) {
+            return id;
+        }
+        let (mut charged, mut vacant, mut at) = (0, MAX_TEAMS - self.slots.len(), None);
+        for (place, slot) in self.slots.iter().enumerate() {
+            if !slot.is_taken() && !pinned.meets(bit(place)) {
+                vacant += 1;
+                at = at.or(Some(place));
+            } else if !slot.is_fixed && slot.founder == founder {
+                charged += 1;
+            }
+        }
+        if vacant == 0 || (self.is_limited(founder) && 2 * charged >= vacant) {
+            return TeamId::OVERFLOW;
+        }
         if self.slots.len() < MAX_TEAMS {
-            return self.push(&name);
+            at = None;
         }
-        let vacant = (1..self.slots.len()).find(|&at| {
-            self.slots.get(at).is_some_and(|slot| slot.clients == 0 && !slot.is_fixed)
-                && is_reusable(bit(at))
-        });
-        match vacant {
-            Some(at) => self.replace(at, &name),
-            None => TeamId::OVERFLOW,
-        }
+        let at = known.map(TeamId::index).or(at).unwrap_or(self.slots.len());
+        let name = name.to_owned();
+        self.put(at, &name, founder)
     }
 
-    /// Whether somebody without a connection may name this team: one that has a place, or any while
-    /// half of the table is free. The other half is for clients.
-    pub(crate) fn may_front_name(&self, name: &str) -> bool {
-        self.by_name.contains_key(self.policy.effective(name)) || self.slots.len() < MAX_TEAMS / 2
+    /// The same for the server itself, which takes no place that events may need.
+    pub(crate) fn restore(&mut self, name: &str) -> TeamId {
+        self.intern(name, Founder::Unknown, || Mask::ALL)
     }
 
     /// Which events a client of `team` receives.
@@ -202,20 +245,22 @@ impl Teams {
         })
     }
 
-    fn push(&mut self, name: &str) -> TeamId {
-        self.slots.push(Slot {
-            name: name.into(),
-            is_fixed: false,
-            clients: 0,
-            reaches: Mask::NONE,
-        });
-        self.settle(self.slots.len() - 1, name)
+    /// Whether what a founder takes is missing to others: on an open server a place is but a row
+    /// of a table.
+    fn is_limited(&self, founder: Founder) -> bool {
+        !self.is_open() && founder != Founder::Unknown
     }
 
-    fn replace(&mut self, at: usize, name: &str) -> TeamId {
-        if let Some(slot) = self.slots.get_mut(at) {
-            self.by_name.remove(&slot.name);
-            *slot = Slot { name: name.into(), is_fixed: false, clients: 0, reaches: Mask::NONE };
+    /// Gives a team the vacant place `at`, or the one behind the last.
+    fn put(&mut self, at: usize, name: &str, founder: Founder) -> TeamId {
+        let slot =
+            Slot { name: name.into(), is_fixed: false, founder, clients: 0, reaches: Mask::NONE };
+        match self.slots.get_mut(at) {
+            Some(old) => {
+                self.by_name.remove(&old.name);
+                *old = slot;
+            }
+            None => self.slots.push(slot),
         }
         self.settle(at, name)
     }
@@ -263,6 +308,30 @@ mod tests {
         Teams::new(policy)
     }
 
+    /// A place for the team, as for somebody with a new name while no event is kept.
+    fn join(teams: &mut Teams, name: &str) -> TeamId {
+        let id = teams.intern(name, Founder::Unknown, || Mask::NONE);
+        teams.enter(id);
+        id
+    }
+
+    /// How many new teams an address gets places for, each with a client.
+    fn found(teams: &mut Teams, address: u8) -> usize {
+        let founder = founder(address);
+        let names = (0..99).map(|n| format!("{address}-{n}"));
+        names
+            .filter(|name| {
+                let id = teams.intern(name, founder, || Mask::NONE);
+                teams.enter(id);
+                id != TeamId::OVERFLOW
+            })
+            .count()
+    }
+
+    fn founder(address: u8) -> Founder {
+        Founder::Network([10, 0, 0, address].into())
+    }
+
     fn sees(teams: &Teams, from: TeamId, to: TeamId) -> bool {
         teams.reaches(from).meets(teams.receives(to))
     }
@@ -272,7 +341,7 @@ mod tests {
         let names = ["Red", "HQ", "Blue", "", "Cyan"];
         let rules = ["Red -> Blue", "* -> HQ", "Cyan <-> Red"];
         let mut teams = isolated(&rules);
-        let ids: Vec<_> = names.iter().map(|name| teams.intern(name, |_| true)).collect();
+        let ids: Vec<_> = names.iter().map(|name| join(&mut teams, name)).collect();
         for (from, &a) in names.iter().zip(&ids) {
             for (to, &b) in names.iter().zip(&ids) {
                 assert_eq!(sees(&teams, a, b), teams.policy.permits(from, to), "{from} -> {to}");
@@ -283,14 +352,14 @@ mod tests {
     #[test]
     fn a_full_table_isolates_the_newcomer_until_a_bit_is_free() {
         let mut teams = isolated(&[]);
-        let ids: Vec<_> = (1..64).map(|i| teams.intern(&format!("T{i}"), |_| true)).collect();
-        ids.iter().for_each(|&id| teams.enter(id));
-        let late = teams.intern("late", |_| true);
+        let ids: Vec<_> = (0..49).map(|i| join(&mut teams, &format!("T{i}"))).collect();
+        let late = teams.intern("late", Founder::Unknown, || Mask::NONE);
         assert_eq!(late, TeamId::OVERFLOW);
         assert!(!sees(&teams, late, late) && !sees(&teams, ids[0], late));
         teams.leave(ids[4]);
-        assert_eq!(teams.intern("late", |_| false), TeamId::OVERFLOW);
-        let settled = teams.intern("late", |_| true);
+        let pinned = teams.intern("late", Founder::Unknown, || bit(ids[4].index()));
+        assert_eq!(pinned, TeamId::OVERFLOW);
+        let settled = teams.intern("late", Founder::Unknown, || Mask::NONE);
         assert_eq!(settled, ids[4]);
         assert!(sees(&teams, settled, settled) && !sees(&teams, ids[0], settled));
     }
@@ -298,7 +367,7 @@ mod tests {
     #[test]
     fn an_open_policy_reaches_everyone() {
         let mut teams = Teams::new(TeamPolicy::open());
-        let red = teams.intern("Red", |_| true);
+        let red = join(&mut teams, "Red");
         assert!(sees(&teams, red, TeamId::UNASSIGNED) && sees(&teams, TeamId::OVERFLOW, red));
     }
 
@@ -307,6 +376,61 @@ mod tests {
         let mut policy = TeamPolicy::isolated();
         policy.set_default_team("Cyan");
         let mut teams = Teams::new(policy);
-        assert_eq!(teams.intern("", |_| true), teams.intern("Cyan", |_| true));
+        assert_eq!(join(&mut teams, ""), join(&mut teams, "Cyan"));
+    }
+
+    #[test]
+    fn an_address_gets_a_third_of_what_others_leave() {
+        let mut teams = isolated(&[]);
+        let shares: Vec<_> = (0..10).map(|address| found(&mut teams, address)).collect();
+        assert_eq!(shares, [17, 11, 7, 5, 3, 2, 2, 1, 1, 0]);
+        for team in TEAMS {
+            let id = teams.intern(team, founder(0), || Mask::NONE);
+            assert!(sees(&teams, id, id), "{team}");
+        }
+        let other = teams.intern("1-0", founder(0), || Mask::NONE);
+        assert!(sees(&teams, other, other), "a team that clients are in is for all");
+    }
+
+    #[test]
+    fn rules_have_the_first_places_and_an_address_gets_less_of_what_they_leave() {
+        let rules: Vec<_> = (0..30).map(|n| format!("T{n} -> HQ")).collect();
+        let rules: Vec<_> = rules.iter().map(String::as_str).collect();
+        let mut teams = isolated(&rules);
+        assert_eq!([found(&mut teams, 1), found(&mut teams, 2)], [6, 4]);
+        let id = teams.intern("T29", founder(1), || Mask::NONE);
+        assert!(sees(&teams, id, id));
+        let rules: Vec<_> = (0..80).map(|n| format!("T{n} -> T{n}")).collect();
+        let rules: Vec<_> = rules.iter().map(String::as_str).collect();
+        let mut teams = isolated(&rules);
+        let ids = ["T62", "T63", "Cyan"].map(|name| join(&mut teams, name));
+        assert_eq!(ids.map(|id| id == TeamId::OVERFLOW), [false, true, true]);
+    }
+
+    #[test]
+    fn a_place_is_charged_while_events_need_it_and_whoever_takes_it_up_again_pays() {
+        let mut teams = isolated(&[]);
+        assert_eq!(found(&mut teams, 1), 17);
+        let ids: Vec<_> = (15..32).map(TeamId).collect();
+        ids.iter().for_each(|&id| teams.leave(id));
+        let pinned = ids.iter().fold(Mask::NONE, |mask, id| mask.or(bit(id.index())));
+        let more = teams.intern("more", founder(1), || pinned);
+        assert_eq!(more, TeamId::OVERFLOW, "gone, but its events are not");
+        let joined = teams.intern("1-0", founder(2), || pinned);
+        assert_eq!(joined, ids[0]);
+        // All are vacant now; 2 takes up what 1 had named.
+        let taken = (0..99).filter(|n| {
+            let id = teams.intern(&format!("1-{n}"), founder(2), || Mask::NONE);
+            teams.enter(id);
+            id != TeamId::OVERFLOW
+        });
+        assert_eq!(taken.count(), 17);
+        assert_eq!(found(&mut teams, 1), 17 + 11, "those of 2, and as many as if it had none");
+    }
+
+    #[test]
+    fn on_an_open_server_places_go_to_who_comes_first() {
+        let mut teams = Teams::new(TeamPolicy::open());
+        assert_eq!([found(&mut teams, 1), found(&mut teams, 2)], [49, 0]);
     }
 }

@@ -122,7 +122,7 @@ impl Hub {
             return Outcome::Expired;
         }
         let Ok(header) = scanner.scan(&item.event) else { return Outcome::Refused };
-        let team = self.teams.intern(&item.team, |_| false);
+        let team = self.teams.restore(&item.team);
         if team == TeamId::OVERFLOW || header.bytes().len() != item.event.len() {
             return Outcome::Refused;
         }
@@ -130,7 +130,7 @@ impl Hub {
             Audience::All => Mask::ALL,
             Audience::Reach => self.teams.reaches(team),
             Audience::Team(name) => {
-                let team = self.teams.intern(name, |_| false);
+                let team = self.teams.restore(name);
                 self.teams.receives(team)
             }
         };

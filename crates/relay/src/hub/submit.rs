@@ -7,6 +7,7 @@ use super::accept::{PublishError, Source};
 use super::admit::CALLER;
 use super::client::Client;
 use super::masks::{Mask, TeamId};
+use super::places::Founder;
 use super::route::{self, Decision, Verdict};
 use crate::now::Now;
 use crate::observe::Audience;
@@ -30,8 +31,8 @@ impl Hub {
     /// `marti` decides who gets it, as far as the team reaches them; chat and notices of shared
     /// files are held for those who are away; the newest of each uid is kept for newcomers; alerts
     /// are repeated until they are cancelled. But it makes nobody present, whatever it says of its
-    /// sender, so nobody is said to have gone either. Empty: without a team. Callers may name teams
-    /// that nobody has named before while half of the places for teams (63) are free.
+    /// sender, so nobody is said to have gone either. Empty: without a team. Of the places for teams,
+    /// all callers together get at most a third of what others leave, as one address does.
     ///
     /// # Errors
     ///
@@ -42,9 +43,9 @@ impl Hub {
         header: &Header<'_>,
         team: &str,
     ) -> Result<Submitted, PublishError> {
-        let id = self.team_named_by_front(now, team);
+        let id = self.team_named(now, team, Founder::Callers);
         if id == TeamId::OVERFLOW && !self.teams.is_open() {
-            self.stats.teams_refused += 1;
+            self.refuse_team(now);
             self.stats.events_submitted += 1;
             let refused = self.refuse(CALLER, DropReason::TeamsFull);
             return Ok(Submitted { refused, ..Submitted::default() });

@@ -127,6 +127,15 @@ impl Server {
         Client::new(stream)
     }
 
+    /// A connection from a loopback address of its own that has said nothing.
+    pub async fn dial_from(&self, ip: [u8; 4]) -> Client {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((ip, 0).into()).expect("a loopback address");
+        let stream = soon("a connection", socket.connect(self.addr)).await.expect("connected");
+        stream.set_nodelay(true).expect("an option");
+        Client::new(stream)
+    }
+
     /// A listener for which the kernel holds little.
     pub async fn narrow_listener(&self) -> Client {
         let socket = TcpSocket::new_v4().expect("a socket");

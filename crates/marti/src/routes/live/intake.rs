@@ -178,7 +178,7 @@ fn text_of(reason: DropReason) -> &'static str {
         DropReason::NoSuchService => "this server has no missions, groups or feeds to send to",
         DropReason::Oversize => "it is larger than clients can take",
         DropReason::StateFull => "there is no room to keep it",
-        DropReason::TeamsFull => "the team has no place: name one that clients are in",
+        DropReason::TeamsFull => "the team has no place: name a colour, or one that clients are in",
         DropReason::UnknownAddressee => "nobody it is for has been here",
         _ => "the relay has not taken it",
     }
