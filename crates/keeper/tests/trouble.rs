@@ -106,8 +106,7 @@ fn a_disk_that_refuses_is_tried_again_until_it_does_not() {
         disk.set(mode);
         send(&mut client, "meanwhile", 3);
         wait_until("this is a problem", || why(&health(&keeper).state).ends_with(reason));
-        thread::sleep(Duration::from_secs(2));
-        assert!(keeper.monitor().stats().state.unwrap().errors >= 2, "it is tried again");
+        wait_until("it is tried again", || keeper.monitor().stats().state.unwrap().errors >= 2);
         assert!(restarted(dir.path()).len() >= 3, "what was there before stays");
         let files = std::fs::read_dir(dir.path()).unwrap().count();
         assert!(files < 12, "attempts leave nothing behind: {files} files");

@@ -54,7 +54,7 @@ fn stopped_readers_keep_nobody_else_waiting() {
     // The first makes way for the second once it has taken nothing for a while.
     second.answer_head().expect(200);
     let waited = asked.elapsed();
-    assert!((Duration::from_secs(3)..Duration::from_secs(8)).contains(&waited), "{waited:?}");
+    assert!((Duration::from_secs(3)..Duration::from_secs(20)).contains(&waited), "{waited:?}");
     drop((first, second));
 }
 
