@@ -90,7 +90,9 @@ fn what_is_not_yet_in_a_snapshot_is_in_the_journal() {
     let world = World::new();
     let keeper = keep(&world, dir.path());
     populate(&world);
-    wait_until("all is durable", || restarted(dir.path()) == world.picture());
+    wait_until("all is durable", || {
+        stats(&keeper).snapshots > 0 && restarted(dir.path()) == world.picture()
+    });
     let snapshots = stats(&keeper).snapshots;
     for i in 0..20 {
         world.client().send(&marker(&format!("late-{i}"), 100));
