@@ -579,6 +579,66 @@ fn push_shares_with_no_more_than_those_it_is_for() {
     assert_eq!(found["results"][0]["Tool"], "public", "{found}");
 }
 
+/// A team that does not reach somebody is told of before anything is uploaded for it.
+#[test]
+fn push_uploads_nothing_that_the_addressee_could_not_have() {
+    let world = World::served(&["--team-policy", "isolated", "--allow", "Red -> HQ"]);
+    let member = |callsign: &str, team: &str| {
+        let mut client = world.server().client();
+        client.send(&position(callsign, callsign).replace("\"Cyan\"", &format!("\"{team}\"")));
+        wait_until("somebody is here", || {
+            let contacts = world.server().json("/api/contacts");
+            let is_here =
+                |contact: &serde_json::Value| contact["uid"] == callsign && contact["team"] == team;
+            contacts.as_array().unwrap().iter().any(is_here)
+        });
+        client
+    };
+    let mut blue = member("BLUE 1", "Dark Blue");
+    let mut chief = member("CHIEF", "HQ");
+    let _none = member("NONE", "");
+    let is_nothing_there = || {
+        assert_eq!(world.printed(&["list", "--json"]), "[]\n");
+        let stats = world.server().json("/api/stats");
+        assert_eq!(stats["packages"]["received_bytes"], 0);
+    };
+
+    world.file("map.kml", "<kml/>");
+    let push = ["push", "map.kml", "--team", "Red", "--to"];
+    let to = |all: &[&'static str]| [&push[..], all].concat();
+    let why = "BLUE 1 is in Dark Blue, and what is for Red is not for them; add --team 'Dark Blue'";
+    world.fails(&to(&["BLUE 1"]), 64, why);
+    world.fails(&to(&["BLUE 1", "--team", "Cyan"]), 64, "what is for Red, Cyan is not for them");
+    world.fails(&to(&["NONE"]), 64, "NONE is in no team; upload the file for everyone");
+    world.fails(&["push", "map.kml", "--to", "NONE"], 64, "NONE is in no team");
+    let output = world.run(&to(&["BLUE 1", "--to", "NONE"]));
+    assert_eq!(output.status.code(), Some(1));
+    let told = stderr(&output);
+    for text in [why, "NONE: NONE is in no team", "2 of 2 contacts were not told"] {
+        assert!(told.contains(text), "{text}: {told}");
+    }
+    is_nothing_there();
+
+    // By the rule, what is for Red is for HQ, too.
+    let output = world.run(&to(&["BLUE 1", "--to", "CHIEF"]));
+    assert_eq!(output.status.code(), Some(1));
+    let printed = stdout(&output);
+    assert!(printed.ends_with(", for Red\nsent to CHIEF\n"), "{printed}");
+    let told = stderr(&output);
+    for text in [why, "1 of 2 contacts were not told"] {
+        assert!(told.contains(text), "{text}: {told}");
+    }
+    chief.expect("b-f-t-r");
+
+    // What helps is what was said.
+    let printed = world.printed(&to(&["BLUE 1", "--team", "Dark Blue"]));
+    assert!(printed.ends_with(", for Red, Dark Blue\nsent to BLUE 1\n"), "{printed}");
+    blue.expect("b-f-t-r");
+    world.add(&["map.kml"]);
+    let printed = world.printed(&to(&["NONE"]));
+    assert!(printed.ends_with("there already\nsent to NONE\n"), "{printed}");
+}
+
 #[test]
 fn push_waits_for_who_is_away() {
     let world = World::served(&[]);

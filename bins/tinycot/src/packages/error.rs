@@ -69,12 +69,18 @@ pub(crate) enum PackageError {
         "{addr} is not the admin address of a TinyCoT server, which prints its own at the start, such as `listening admin 127.0.0.1:8088`"
     )]
     NotAdmin { addr: SocketAddr },
-    #[error("{callsign} is in no team; say with --team who may see the package")]
+    #[error(
+        "{callsign} is in no team; upload the file for everyone with `tinycot package add` and push it then, or name with --team a team whose packages {callsign} sees"
+    )]
     NoTeam { callsign: String },
     #[error(
         "{hash} is not for {teams} alone, but for {audiences}; name with --team exactly those that one of its entries is for, or leave --team out to remove it for all"
     )]
     OtherAudience { hash: String, teams: String, audiences: String },
+    #[error(
+        "{callsign} is in {team}, and what is for {teams} is not for them; add --team '{team}', or leave --team out"
+    )]
+    OtherTeam { callsign: String, team: String, teams: String },
     #[error("{failed} of {total} packages were not written")]
     Partial { failed: usize, total: usize },
     #[error("the server on {addr} refuses: {why}")]
@@ -109,6 +115,7 @@ impl PackageError {
             | Self::NoEffect { .. }
             | Self::NoTeam { .. }
             | Self::OtherAudience { .. }
+            | Self::OtherTeam { .. }
             | Self::SameName { .. } => exit::USAGE,
             Self::Interrupted { code } => *code,
             Self::Held { .. } | Self::NeedsServer { .. } | Self::NoServer { .. } => {

@@ -5,6 +5,7 @@ use super::args::{DescribeArgs, PushArgs};
 use super::error::PackageError;
 use super::names::{Selector, named};
 use super::place::Place;
+use super::row::listed;
 use super::server::{Addressee, Server};
 use super::{Variables, complain, say, teams};
 use crate::error::{Failure, chain};
@@ -28,15 +29,23 @@ pub(super) fn push(args: &PushArgs, variable: Variables<'_>) -> Result<(), Failu
     let mut sending = Sending::default();
     let mut addressees: Vec<Addressee> = Vec::new();
     for to in &args.to {
-        let addressee = sending.tried(to, server.addressee(&hash, to))?;
+        let addressee = server.addressee(&hash, to, &args.describe.team);
+        let addressee = sending.tried(to, addressee)?;
         // By whatever name, everyone is told once.
         let is_new = |new: &Addressee| addressees.iter().all(|known| known.uid != new.uid);
         addressees.extend(addressee.filter(is_new));
     }
-    if let Some(parcel) = parcel
-        && !addressees.is_empty()
-    {
-        share(parcel, &place, &args.describe, &addressees)?;
+    if let Some(parcel) = parcel {
+        // What one of them could not download is not uploaded for them.
+        let mut able = Vec::new();
+        for addressee in addressees {
+            let checked = check(&addressee, &args.describe.team);
+            able.extend(sending.tried(&addressee.callsign, checked)?.map(|()| addressee));
+        }
+        addressees = able;
+        if !addressees.is_empty() {
+            share(parcel, &place, &args.describe, &addressees)?;
+        }
     }
     for addressee in &addressees {
         let told = tell(server, &hash, addressee);
@@ -64,6 +73,22 @@ fn find(place: &Place, what: &str) -> Result<String, PackageError> {
     named(what, &place.list(Some(what))?).map(|row| row.hash.clone())
 }
 
+/// Refuses a contact who cannot download the package now, and could not if it were uploaded for these
+/// teams, or for the contact's own if there are none.
+fn check(to: &Addressee, teams: &[String]) -> Result<(), PackageError> {
+    let callsign = to.callsign.clone();
+    match to.team.as_deref() {
+        _ if to.is_shared => Ok(()),
+        Some("") if teams.is_empty() || !to.would_be_shared => {
+            Err(PackageError::NoTeam { callsign })
+        }
+        Some(team) if !to.would_be_shared => {
+            Err(PackageError::OtherTeam { callsign, team: team.to_owned(), teams: listed(teams) })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Uploads a package for those who cannot have it yet. What is shared already remains as it is.
 fn share(
     parcel: Parcel,
@@ -80,11 +105,6 @@ fn share(
         teams.extend(others().filter_map(|addressee| addressee.team.clone()));
         teams.sort();
         teams.dedup();
-    }
-    if let Some(nobody) = others().find(|to| to.team.as_deref() == Some(""))
-        && describe.team.is_empty()
-    {
-        return Err(PackageError::NoTeam { callsign: nobody.callsign.clone() }.into());
     }
     parcel.upload(place, describe, &teams)
 }

@@ -56,6 +56,8 @@ pub(super) struct Addressee {
     pub(super) team: Option<String>,
     /// Whether they can download the package that was asked about.
     pub(super) is_shared: bool,
+    /// Whether they could, if it were uploaded for the teams that were asked about.
+    pub(super) would_be_shared: bool,
 }
 
 impl Server {
@@ -184,9 +186,18 @@ impl Server {
         self.text(answer).map(drop)
     }
 
-    /// Whom a text means, by callsign or uid, and whether a package is there for them.
-    pub(super) fn addressee(&self, hash: &str, to: &str) -> Result<Addressee, PackageError> {
-        let target = format!("/Marti/api/packages/{hash}/push?to={}", encode(to));
+    /// Whom a text means, by callsign or uid, and whether a package is there for them, or would be if
+    /// it were uploaded for these teams; none are everyone.
+    pub(super) fn addressee(
+        &self,
+        hash: &str,
+        to: &str,
+        teams: &[String],
+    ) -> Result<Addressee, PackageError> {
+        let mut target = format!("/Marti/api/packages/{hash}/push?to={}", encode(to));
+        for team in teams {
+            target += &format!("&groups={}", encode(team));
+        }
         match self.ask("GET", &target, "", None) {
             Err(PackageError::Refused { addr, status: 404, why }) => {
                 let why = format!("{why}; `tinycot contacts` shows who is here");

@@ -248,7 +248,7 @@ fn answer(head: &Head, reader: &mut impl Read, state: &Mutex<State>) -> (u16, St
                     let is_shared = state.packages.iter().any(|(row, _)| row["hash"] == *hash);
                     ok(json!({
                         "uid": to, "callsign": to, "isHere": to == "HAWK", "team": null,
-                        "isShared": is_shared,
+                        "isShared": is_shared, "wouldBeShared": true,
                     }))
                 }
                 ("POST", ["", "Marti", "api", "packages", hash, "push"]) => {

@@ -171,6 +171,54 @@ fn k22_a_push_to_another_team_is_refused() {
     bob.silence(std::time::Duration::from_millis(50));
 }
 
+/// Whether an upload would reach somebody is known before it, and decided as it is after it.
+#[test]
+fn what_a_contact_could_download_is_told_before_it_is_there() {
+    let mut setup = Setup::isolated();
+    setup.hub.teams.allow("Red -> HQ".parse().unwrap());
+    let server = setup.in_memory();
+    let _clients = [("HAWK", "Cyan"), ("ECHO", "Red"), ("CHIEF", "HQ"), ("NONE", "")]
+        .map(|(callsign, team)| server.cot(callsign, callsign, team));
+    let target = |hash: &str, to: &str| format!("/Marti/api/packages/{hash}/push?to={to}");
+    for (n, (teams, reached)) in [
+        ("", &["HAWK", "ECHO", "CHIEF", "NONE"][..]),
+        ("&groups=Cyan", &["HAWK"]),
+        ("&groups=Red", &["ECHO", "CHIEF"]),
+        ("&groups=HQ", &["CHIEF"]),
+        ("&groups=Cyan&groups=HQ", &["HAWK", "CHIEF"]),
+        ("&groups=Cyan,Red", &["HAWK", "ECHO", "CHIEF"]),
+        ("&groups=cyan", &[]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let content = noise(620 + n as u64, 400);
+        let hash = sha256(&content);
+        let reaches = |key: &str| -> Vec<&str> {
+            let is_reached = |to: &&str| {
+                let target = format!("{}{teams}", target(&hash, to));
+                let answer = call(&server, Some(Caller::operator()), "GET", &target);
+                let found: serde_json::Value = serde_json::from_str(answer.body()).unwrap();
+                found[key].as_bool().unwrap()
+            };
+            ["HAWK", "ECHO", "CHIEF", "NONE"].into_iter().filter(is_reached).collect()
+        };
+        assert_eq!(reaches("isShared"), [""; 0], "{teams}");
+        assert_eq!(reaches("wouldBeShared"), reached, "{teams}");
+        let mut upload = Request::post(format!("/Marti/sync/upload?name=x{teams}"));
+        upload = upload.header("host", "localhost:8088").extension(Caller::operator());
+        let upload = upload.body(Full::new(content.into())).unwrap();
+        let mut marti = server.marti.clone();
+        assert_eq!(server.run(marti.call(upload)).unwrap().status(), 200);
+        assert_eq!(reaches("isShared"), reached, "{teams}");
+        for to in ["HAWK", "ECHO", "CHIEF", "NONE"] {
+            let status = if reached.contains(&to) { 200 } else { 409 };
+            let answer = call(&server, Some(Caller::operator()), "POST", &target(&hash, to));
+            assert_eq!(answer.status(), status, "{to} {teams}");
+        }
+    }
+}
+
 #[test]
 fn a_push_of_nothing_or_to_nobody_is_404() {
     let server = Server::open();

@@ -105,7 +105,7 @@ fn common(ask: &Ask, sight: &Sight, name: &str) -> Result<Upload, ApiError> {
 
 /// Whom an upload is for: the caller's own teams, or those among them that the request names. The
 /// operator is in none, and may name any.
-fn audience(ask: &Ask, sight: &Sight) -> Result<Audience, ApiError> {
+pub(super) fn audience(ask: &Ask, sight: &Sight) -> Result<Audience, ApiError> {
     let Caller { role, .. } = &ask.caller;
     let is_everyone = |group: &&str| *group == groups::EVERYONE;
     let mut named = ask.query.list("groups").chain(ask.query.list("group")).peekable();

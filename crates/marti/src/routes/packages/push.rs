@@ -9,7 +9,7 @@ use serde_json::json;
 use store::StoreError;
 use store::packages::{ContentHash, DataPackage, PackageStore, Viewer};
 
-use super::{absent, disposition, hash_of, url};
+use super::{absent, describe, disposition, hash_of, url};
 use crate::MartiConfig;
 use crate::answer::{self, Answer};
 use crate::ask::Ask;
@@ -25,13 +25,15 @@ const STALE_MS: i64 = 300_000;
 /// The same for a contact that has left, for whom the notice is held. Milliseconds.
 const AWAY_STALE_MS: i64 = 24 * 3600 * 1000;
 
-/// Says whom a push would tell, what team they are in, and whether the package is there for them.
+/// Says whom a push would tell, what team they are in, whether the package is there for them, and
+/// whether it would be if the operator uploaded it as the parameters of the request say.
 pub(crate) async fn addressee<P: PackageStore>(
     marti: Arc<Inner<P>>,
     ask: Ask,
 ) -> Result<Answer, ApiError> {
     let hash = hash_of(ask.param("hash"))?;
     let addressee = Addressee::of(&marti, &ask)?;
+    let audience = describe::audience(&ask, &Sight::of(&ask, &marti.relay))?;
     let shared = addressee.find(&marti, hash).await?;
     Ok(answer::ok(&json!({
         "uid": addressee.uid,
@@ -40,6 +42,7 @@ pub(crate) async fn addressee<P: PackageStore>(
         // Where everyone sees everyone, nobody needs a package of their own team.
         "team": (!marti.relay.policy().is_open()).then_some(&addressee.team),
         "isShared": shared.is_some_and(|package| !package.is_damaged),
+        "wouldBeShared": audience.includes(&addressee.viewer(&marti)),
     })))
 }
 
@@ -120,12 +123,16 @@ impl Addressee {
         marti: &Inner<P>,
         hash: ContentHash,
     ) -> Result<Option<DataPackage>, ApiError> {
-        let viewer = if marti.relay.policy().is_open() {
+        Ok(marti.packages.find(hash, &self.viewer(marti)).await?)
+    }
+
+    /// What of the packages this contact sees.
+    fn viewer<P: PackageStore>(&self, marti: &Inner<P>) -> Viewer {
+        if marti.relay.policy().is_open() {
             Viewer::Everything
         } else {
             Sight::Teams([self.team.clone()].into()).viewer(&marti.relay)
-        };
-        Ok(marti.packages.find(hash, &viewer).await?)
+        }
     }
 }
 
