@@ -310,9 +310,16 @@ fn every_audience_of_a_content_is_listed_shown_and_removed() {
         all.remove(1);
         all.reverse();
         assert_eq!(audiences(), all);
+        world.fails(&["rm", &hash, "--everyone", "--team", "Cyan"], 64, "cannot be used with");
+        let removed = world.printed(&["rm", &hash, "--everyone"]);
+        assert_eq!(removed, format!("{} is removed: for all for everyone\n", &hash[..12]));
+        assert_eq!(audiences(), all[..1]);
+        world.fails(&["rm", &hash, "--everyone"], 64, "is not for everyone, but for Cyan; ");
+        assert_eq!(audiences(), all[..1]);
+        add(&["--name", "for all"]);
         let removed = world.printed(&["rm", &hash]);
         assert!(
-            removed.ends_with("in 2 entries: for cyan for Cyan; for all for everyone\n"),
+            removed.ends_with("in 2 entries: for all for everyone; for cyan for Cyan\n"),
             "{removed}"
         );
         assert_eq!(audiences(), []);

@@ -77,7 +77,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   tinycot package rm 3f9a2c                      for whomever it is
-  tinycot package rm 3f9a2c --team Cyan          others keep it")]
+  tinycot package rm 3f9a2c --team Cyan          others keep it
+  tinycot package rm 3f9a2c --everyone           teams keep what is for them by name")]
     Rm(RmArgs),
     /// Show what is known of a data package, what is in it, and what is odd about it
     Show(ShowArgs),
@@ -202,6 +203,10 @@ pub(super) struct RmArgs {
     /// those without a team [default: for whomever it is]
     #[arg(long, value_name = "TEAM")]
     pub(super) team: Vec<String>,
+
+    /// Only what is for everyone, and not what is for teams by name
+    #[arg(long, action = ArgAction::SetTrue, conflicts_with = "team")]
+    pub(super) everyone: bool,
 
     #[command(flatten)]
     pub(super) place: PlaceArgs,

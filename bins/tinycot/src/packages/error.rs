@@ -74,6 +74,10 @@ pub(crate) enum PackageError {
     )]
     NoTeam { callsign: String },
     #[error(
+        "{hash} is not for everyone, but for {audiences}; name with --team exactly those that one of its entries is for, or leave --everyone out to remove it for all"
+    )]
+    NotForEveryone { hash: String, audiences: String },
+    #[error(
         "{hash} is not for {teams} alone, but for {audiences}; name with --team exactly those that one of its entries is for, or leave --team out to remove it for all"
     )]
     OtherAudience { hash: String, teams: String, audiences: String },
@@ -114,6 +118,7 @@ impl PackageError {
             | Self::Hash(_)
             | Self::NoEffect { .. }
             | Self::NoTeam { .. }
+            | Self::NotForEveryone { .. }
             | Self::OtherAudience { .. }
             | Self::OtherTeam { .. }
             | Self::SameName { .. } => exit::USAGE,

@@ -17,34 +17,35 @@ pub(super) fn remove(args: &RmArgs, variable: Variables<'_>) -> Result<(), Failu
     // All are known to be there before the first one goes.
     let picked = selectors.iter().map(|selector| selector.pick(&rows));
     let picked: Vec<_> = picked.collect::<Result<_, _>>()?;
-    let meant = newest(picked).map(|row| Ok((row, entries(row, &rows, &args.team)?)));
+    let teams = (args.everyone || !args.team.is_empty()).then_some(args.team.as_slice());
+    let meant = newest(picked).map(|row| Ok((row, entries(row, &rows, teams)?)));
     for (row, entries) in meant.collect::<Result<Vec<_>, PackageError>>()? {
-        match (args.team.as_slice(), entries.as_slice()) {
-            ([_, ..], [entry]) => place.remove_entry(entry)?,
-            _ => place.remove(row)?,
+        if teams.is_some() {
+            entries.iter().try_for_each(|entry| place.remove_entry(entry))?;
+        } else {
+            place.remove(row)?;
         }
         say(&removed(row, &entries))?;
     }
     Ok(())
 }
 
-/// The entries of a content that are meant: those for whomever, or the one for these teams.
+/// The entries of a content that are meant: those for whomever, or the one for these teams; no teams
+/// are everyone.
 fn entries<'a>(
     content: &Row,
     rows: &'a [Row],
-    teams: &[String],
+    teams: Option<&[String]>,
 ) -> Result<Vec<&'a Row>, PackageError> {
     let mut entries: Vec<_> = rows.iter().filter(|row| row.hash == content.hash).collect();
-    if teams.is_empty() {
-        return Ok(entries);
-    }
+    let Some(teams) = teams else { return Ok(entries) };
     let audiences: Vec<_> = entries.iter().map(|row| row.audience()).collect();
     entries.retain(|row| row.is_for(teams));
     if entries.is_empty() {
-        return Err(PackageError::OtherAudience {
-            hash: content.short_hash().to_owned(),
-            teams: listed(teams),
-            audiences: audiences.join("; "),
+        let (hash, audiences) = (content.short_hash().to_owned(), audiences.join("; "));
+        return Err(match teams {
+            [] => PackageError::NotForEveryone { hash, audiences },
+            teams => PackageError::OtherAudience { hash, teams: listed(teams), audiences },
         });
     }
     Ok(entries)
