@@ -409,6 +409,13 @@ fn stats_count_http_and_packages() {
     let wrong = format!("/Marti/sync/upload?name=x&hash={}", "0".repeat(64));
     let refused = Http::new(world.server().http).ask("POST", &wrong, "text/plain", b"2").unwrap();
     assert_eq!(refused.status, 422);
+    let path = format!("/Marti/sync/content?hash={hash}");
+    assert_eq!(Http::new(world.server().http).ask("GET", &path, "", &[]).unwrap().body, b"1");
+    wait_until("both downloads are counted", || {
+        world.server().json("/api/stats")["packages"]["sent_bytes"] == 2
+    });
+    let metrics = world.server().get("/metrics").1;
+    assert!(metrics.contains("\ntinycot_package_sent_bytes_total 2\n"), "{metrics}");
     let stats = world.server().json("/api/stats");
     let packages = &stats["packages"];
     for (counter, expected) in
@@ -416,7 +423,7 @@ fn stats_count_http_and_packages() {
     {
         assert_eq!(packages[counter], expected, "{counter}: {packages}");
     }
-    assert_eq!(packages["downloads"], 1, "{packages}");
+    assert_eq!(packages["downloads"], 2, "{packages}");
     assert_eq!(packages["uploads_failed"], serde_json::json!({ "mismatch": 1 }));
     let http = &stats["http"];
     assert_eq!(http["answers"]["client_error"], 1, "{http}");
@@ -425,7 +432,9 @@ fn stats_count_http_and_packages() {
 
     let output = run(&["stats", "--admin", &world.admin]);
     let text = stdout(&output);
-    for line in ["packages  1", "package bytes  1", "uploads failed  1 (mismatch 1)"] {
+    for line in
+        ["packages  1", "package bytes  1", "download bytes  2", "uploads failed  1 (mismatch 1)"]
+    {
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.lines().any(|found| words(found) == words(line)), "{line}\n{text}");
     }

@@ -3,6 +3,7 @@
 mod chunks;
 mod guard;
 mod head;
+mod sent;
 mod unpanicked;
 mod unstalled;
 mod yielding;
@@ -30,6 +31,7 @@ use tracing::debug;
 
 use self::guard::Guard;
 use self::head::{MAX_LINES, Refusal};
+use self::sent::Sent;
 use self::unpanicked::Unpanicked;
 use self::unstalled::Unstalled;
 use self::yielding::Yielding;
@@ -103,7 +105,10 @@ pub async fn serve<P: PackageStore>(
             caller: Caller::plain(addr.ip()),
             stopping: Stopping(stopped.clone()),
         };
-        let service = service_fn(move |request| service.clone().answer(request));
+        let service = service_fn(move |request| {
+            let answer = service.clone().answer(request);
+            async move { answer.await.map(|answer| answer.map(Sent::new)) }
+        });
         let conn = http.serve_connection(TokioIo::new(socket), service).with_upgrades();
         let mut stopped = stopped.clone();
         connections.spawn(async move {

@@ -35,6 +35,10 @@ pub struct MartiStats {
     pub streams_refused: u64,
     /// Events taken from requests.
     pub events_in: u64,
+    /// Bytes of the contents of packages that went to who downloads them. Under
+    /// [`serve`](crate::serve), those that the system took for the connection, so that a download
+    /// that is cut counts as far as it came; elsewhere, those that the [`Body`](crate::Body) gave.
+    pub content_bytes_out: u64,
 }
 
 /// The counters that grow.
@@ -53,6 +57,7 @@ pub(crate) struct Counters {
     pub(crate) streams_open: AtomicU64,
     streams_refused: AtomicU64,
     events_in: AtomicU64,
+    content_bytes_out: AtomicU64,
 }
 
 impl Counters {
@@ -69,6 +74,11 @@ impl Counters {
     /// Counts events that were taken.
     pub(crate) fn took(&self, events: u64) {
         self.events_in.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// Counts bytes of a content that went out.
+    pub(crate) fn gave(&self, bytes: usize) {
+        self.content_bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// Counts a stream that there was no room for.
@@ -92,6 +102,7 @@ impl Counters {
             streams_open: get(&self.streams_open),
             streams_refused: get(&self.streams_refused),
             events_in: get(&self.events_in),
+            content_bytes_out: get(&self.content_bytes_out),
         }
     }
 }

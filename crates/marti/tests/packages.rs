@@ -14,6 +14,8 @@ mod support;
 mod atak;
 #[path = "packages/broken.rs"]
 mod broken;
+#[path = "packages/counted.rs"]
+mod counted;
 #[path = "packages/hostile.rs"]
 mod hostile;
 #[path = "packages/lists.rs"]

@@ -171,6 +171,7 @@ pub(super) fn stats(stats: &StatsTable) -> String {
             reasons("uploads failed", &packages.uploads_failed),
             number("upload bytes", packages.received_bytes),
             number("downloads", packages.downloads),
+            number("download bytes", packages.sent_bytes),
         ]);
     }
     // Last, where a terminal still shows it.

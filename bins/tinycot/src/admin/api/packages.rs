@@ -50,6 +50,8 @@ pub(crate) struct PackagesTable {
     pub(crate) received_bytes: u64,
     /// Contents opened to be sent.
     pub(crate) downloads: u64,
+    /// Bytes of contents that were sent; of a download that was cut, those before that.
+    pub(crate) sent_bytes: u64,
     /// Entries removed, by why.
     pub(crate) removed: Counts,
     /// Contents that were not as uploaded and were set aside.
@@ -60,7 +62,9 @@ pub(crate) struct PackagesTable {
 pub(crate) async fn tables(packages: &Packages) -> Option<(HttpTable, PackagesTable)> {
     let (marti, store) = packages.marti().zip(packages.store())?;
     let usage = timeout(COUNTED_WITHIN, store.usage()).await.ok().and_then(Result::ok);
-    Some((HttpTable::from(&marti.stats()), PackagesTable::new(&store.stats(), usage)))
+    let http = marti.stats();
+    let packages = PackagesTable::new(&store.stats(), &http, usage);
+    Some((HttpTable::from(&http), packages))
 }
 
 impl From<&MartiStats> for HttpTable {
@@ -88,7 +92,7 @@ impl From<&MartiStats> for HttpTable {
 }
 
 impl PackagesTable {
-    fn new(stats: &PackageStats, usage: Option<PackageUsage>) -> Self {
+    fn new(stats: &PackageStats, http: &MartiStats, usage: Option<PackageUsage>) -> Self {
         Self {
             packages: usage.map(|usage| usage.contents),
             entries: usage.map(|usage| usage.packages),
@@ -99,6 +103,7 @@ impl PackagesTable {
             uploads_failed: occurred(stats.uploads_failed.by_reason()),
             received_bytes: stats.bytes_received,
             downloads: stats.downloads_opened,
+            sent_bytes: http.content_bytes_out,
             removed: occurred([
                 ("asked", stats.entries_removed),
                 ("expired", stats.entries_expired),

@@ -43,6 +43,8 @@ pub(super) fn encode(out: &mut Writer<'_>, packages: &Packages) -> Result<(), Er
     out.counter("package_received", "Content read from uploads", bytes, stats.bytes_received)?;
     let opened = stats.downloads_opened;
     out.counter("package_downloads_opened", "Contents opened to be read", None, opened)?;
+    let sent = "Content sent to who downloads it";
+    out.counter("package_sent", sent, bytes, http.content_bytes_out)?;
     let removed = [("asked", stats.entries_removed), ("expired", stats.entries_expired)];
     out.labelled("package_entries_removed", "Entries removed", "why", removed.into_iter())?;
     out.counter("package_scrubbed", "Content re-read", bytes, stats.bytes_scrubbed)?;

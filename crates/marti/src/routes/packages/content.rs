@@ -56,7 +56,7 @@ pub(in crate::routes) async fn give<P: PackageStore>(
     if part.from > 0 {
         content.seek(SeekFrom::Start(part.from)).await.map_err(|error| unreadable(&error))?;
     }
-    let body = Body::stream(Content { content, left: part.len });
+    let body = Body::content(Content { content, left: part.len }, Arc::clone(&marti.counters));
     let mut answer = answer::of(part.status, media::harmless(&package.mime_type), body);
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_LENGTH, part.len.into());
