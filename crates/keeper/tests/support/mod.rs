@@ -86,6 +86,12 @@ fn text(record: &Record) -> String {
     for time in ["received", "until", "left"] {
         value.as_object_mut().unwrap().remove(time);
     }
+    if entry.key.starts_with("alert/") {
+        // It is repeated now and then, with new times.
+        value.as_object_mut().unwrap().remove("seq");
+        let event = value["event"].as_str().unwrap();
+        value["event"] = event[event.find("<point").unwrap()..].into();
+    }
     format!("{} {value}", entry.key)
 }
 

@@ -7,7 +7,9 @@ use std::task::Poll;
 use store::StoreError;
 use store::packages::{Owner, PackageFilter, PackageStore, PackagesReport, SqlitePackages};
 
-use crate::support::{ALL, blobs, bytes, config, files, names, open, read, sha256, until, upload};
+use crate::support::{
+    ALL, blobs, bytes, config, files, names, open, open_with, read, sha256, until, upload,
+};
 
 async fn fill(store: &SqlitePackages) {
     for seed in 0..20 {
@@ -19,7 +21,7 @@ async fn fill(store: &SqlitePackages) {
 
 /// Opens a copy, and reads all that it lists.
 async fn check(dir: &Path) -> Vec<String> {
-    let store = SqlitePackages::open(dir, config()).await.unwrap();
+    let store = open_with(dir, config()).await;
     assert_eq!(store.report(), &PackagesReport::default());
     for package in store.list(&PackageFilter::new(ALL)).await.unwrap() {
         read(&store, package.hash).await.unwrap();
@@ -77,7 +79,7 @@ async fn a_backup_to_another_file_system_is_copied_and_verified() {
         return;
     }
     assert_eq!((report.contents, report.bytes, report.damaged.len()), (20, 190_000, 1));
-    let copied = SqlitePackages::open(&to, config()).await.unwrap();
+    let copied = open_with(&to, config()).await;
     assert_eq!(copied.report().damaged, report.damaged);
     assert_eq!(names(&copied).await.len(), 19);
 }

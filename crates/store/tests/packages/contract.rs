@@ -1,7 +1,8 @@
 use std::cell::Cell;
 
-use store::packages::SqlitePackages;
 use store::testing::package_contract;
+
+use crate::support::open_with;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn packages_in_sqlite_keep_the_contract() {
@@ -9,7 +10,7 @@ async fn packages_in_sqlite_keep_the_contract() {
     let number = Cell::new(0);
     package_contract(async |config| {
         number.set(number.get() + 1);
-        SqlitePackages::open(dir.path().join(number.get().to_string()), config).await.unwrap()
+        open_with(dir.path().join(number.get().to_string()), config).await
     })
     .await;
 }

@@ -8,7 +8,9 @@ use std::task::{Context, Poll};
 use store::packages::{PackageStore, SqlitePackages};
 use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::support::{ALL, blobs, bytes, config, files, open, read, sha256, until, upload};
+use crate::support::{
+    ALL, blobs, bytes, config, files, open, open_with, read, sha256, until, upload,
+};
 
 /// Gives a little at each read, and is not always ready.
 struct Slow<'a> {
@@ -167,7 +169,7 @@ async fn more_uploads_than_allowed_are_refused_and_the_others_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = config();
     config.max_uploads = 2;
-    let store = SqlitePackages::open(dir.path(), config).await.unwrap();
+    let store = open_with(dir.path(), config).await;
     let (mut first, first_end) = tokio::io::duplex(100);
     let (mut second, second_end) = tokio::io::duplex(100);
     let slow = [first_end, second_end].map(|end| {

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use store::packages::{Audience, PackageFilter, PackageStore, SqlitePackages, Viewer};
 
-use crate::support::{ALL, blobs, bytes, config, names, open, read, upload};
+use crate::support::{ALL, blobs, bytes, config, names, open, open_with, read, upload};
 
 /// A closed store of ten packages.
 async fn ten(dir: &Path) {
@@ -121,7 +121,7 @@ async fn what_is_rebuilt_is_seen_by_whom_the_configuration_says() {
     fs::write(dir.path().join("packages.db"), b"again").unwrap();
     let mut config = config();
     config.rebuilt_audience = Audience::Everyone;
-    let store = SqlitePackages::open(dir.path(), config).await.unwrap();
+    let store = open_with(dir.path(), config).await;
     let (second, _) = store.report().database_set_aside.clone().unwrap();
     assert!(second != aside && aside.exists(), "nothing that was set aside is overwritten");
     assert_eq!(store.list(&nobody).await.unwrap().len(), 10);

@@ -1,11 +1,9 @@
 use std::time::Duration;
 
-use store::StoreError;
 use store::packages::{Owner, PackageStore, SqlitePackages};
 use store::testing::{Crash, Fault, SimFs};
-use tokio::time::sleep;
 
-use crate::support::{ALL, bytes, config, sha256, upload};
+use crate::support::{ALL, bytes, open_on, sha256, upload};
 
 /// Uploads, uploads again and removes; gives what was acknowledged and must be there.
 async fn work(store: &SqlitePackages) -> Vec<Vec<u8>> {
@@ -31,7 +29,7 @@ async fn work(store: &SqlitePackages) -> Vec<Vec<u8>> {
 async fn crash(fault: Option<(u64, Fault)>, crash: Crash) -> u64 {
     let dir = tempfile::tempdir().unwrap();
     let fs = SimFs::new();
-    let store = SqlitePackages::open_with_fs(dir.path(), config(), fs.clone()).await.unwrap();
+    let store = open_on(dir.path(), &fs).await;
     let begun = fs.operations();
     if let Some((operation, fault)) = fault {
         fs.fail(begun + operation, fault);
@@ -42,7 +40,7 @@ async fn crash(fault: Option<(u64, Fault)>, crash: Crash) -> u64 {
     drop(store);
     fs.crash(crash);
 
-    let store = SqlitePackages::open_with_fs(dir.path(), config(), fs.clone()).await.unwrap();
+    let store = open_on(dir.path(), &fs).await;
     assert!(store.report().damaged.is_empty(), "{fault:?}, {crash:?}: a row without content");
     for content in kept {
         let found = store.find(sha256(&content), &ALL).await.unwrap();
@@ -98,23 +96,13 @@ async fn a_fault_anywhere_in_a_large_upload_keeps_nothing() {
         for fault in [Fault::Stop, Fault::Failure, Fault::Full] {
             let dir = tempfile::tempdir().unwrap();
             let fs = SimFs::new();
-            let open = || SqlitePackages::open_with_fs(dir.path(), config(), fs.clone());
-            let store = open().await.unwrap();
+            let store = open_on(dir.path(), &fs).await;
             fs.fail(fs.operations() + operation, fault);
             let stored = store.insert(upload("large"), &content[..]).await;
             store.close().await;
             drop(store);
             fs.crash(Crash::Lost);
-            // What wrote on the way may hold the lock for a moment longer.
-            let mut opened = open().await;
-            for _ in 0..1_000 {
-                if !matches!(opened, Err(StoreError::Locked { .. })) {
-                    break;
-                }
-                sleep(Duration::from_millis(5)).await;
-                opened = open().await;
-            }
-            let store = opened.unwrap();
+            let store = open_on(dir.path(), &fs).await;
             let found = store.find(hash, &ALL).await.unwrap();
             assert_eq!(found.is_some(), stored.is_ok(), "{operation}, {fault:?}: {stored:?}");
             *(if stored.is_ok() { &mut kept } else { &mut refused }) += 1;

@@ -14,7 +14,7 @@ use store::packages::{
 };
 use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::support::{ALL, bytes, config, files, read, sha256, until, upload};
+use crate::support::{ALL, bytes, config, files, open_with, read, sha256, until, upload};
 
 /// A file system of 64 MiB in memory, until it is dropped.
 struct Tmpfs(tempfile::TempDir);
@@ -111,7 +111,7 @@ async fn t30_a_full_disk_refuses_uploads_and_nothing_else() {
     };
     let dir = disk.path().join("packages");
     let ballast = || fs::metadata(dir.join("ballast")).ok().map(|file| file.len());
-    let store = SqlitePackages::open(&dir, small_disk(4 << 20)).await.unwrap();
+    let store = open_with(&dir, small_disk(4 << 20)).await;
     assert_eq!(ballast(), Some(4 << 20));
     let (kept, other, large) = (bytes(1, 20 << 20), bytes(2, 5000), bytes(3, 40 << 20));
     let (hash, gone) = (sha256(&kept), sha256(&other));
@@ -148,7 +148,7 @@ async fn t30_a_full_disk_refuses_uploads_and_nothing_else() {
     store.close().await;
     drop(store);
     disk.fill();
-    let store = SqlitePackages::open(&dir, small_disk(4 << 20)).await.unwrap();
+    let store = open_with(&dir, small_disk(4 << 20)).await;
     assert_eq!(read(&store, hash).await.unwrap(), kept, "also after a start");
     assert_ne!(store.health().await, PackageHealth::Good);
 
@@ -191,7 +191,7 @@ async fn without_ballast_a_full_disk_takes_no_removal_until_there_is_space() {
     };
     let dir = disk.path().join("packages");
     let kept = bytes(1, 5_000_000);
-    let store = SqlitePackages::open(&dir, small_disk(0)).await.unwrap();
+    let store = open_with(&dir, small_disk(0)).await;
     store.insert(upload("kept"), &kept[..]).await.unwrap();
     disk.fill();
     use_up(&store, sha256(&kept)).await;
@@ -208,7 +208,7 @@ async fn a_small_disk_has_no_ballast() {
         println!("skipped: a small file system cannot be mounted here");
         return;
     };
-    let store = SqlitePackages::open(disk.path(), PackagesConfig::default()).await.unwrap();
+    let store = open_with(disk.path(), PackagesConfig::default()).await;
     assert!(!disk.path().join("ballast").exists());
     assert_ne!(store.health().await, PackageHealth::Good, "512 MiB are to stay free");
 }

@@ -3,11 +3,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use store::StoreError;
-use store::packages::{
-    Clock, Owner, PackageHealth, PackageStore, PackageUsage, ScrubBudget, SqlitePackages,
-};
+use store::packages::{Clock, Owner, PackageHealth, PackageStore, PackageUsage, ScrubBudget};
 
-use crate::support::{ALL, blobs, bytes, config, names, open, read, sha256, until, upload};
+use crate::support::{
+    ALL, blobs, bytes, config, names, open, open_with, read, sha256, until, upload,
+};
 
 fn everything() -> ScrubBudget {
     let mut budget = ScrubBudget::default();
@@ -24,7 +24,7 @@ async fn what_is_done_is_counted() {
     config.max_packages = 3;
     config.max_total_bytes = Some(4000);
     config.max_uploads = 1;
-    let store = SqlitePackages::open(dir.path(), config).await.unwrap();
+    let store = open_with(dir.path(), config).await;
     let hash = store.insert(upload("a"), &b"abc"[..]).await.unwrap().hash;
     store.insert(upload("again"), &b"abc"[..]).await.unwrap();
     store.insert(upload("b"), &b"b"[..]).await.unwrap();
@@ -105,7 +105,7 @@ async fn a_store_that_takes_nothing_any_more_says_since_when_and_why() {
     let shared = Arc::clone(&now_ms);
     let mut config = config();
     config.clock = Clock::new(move || shared.load(Ordering::SeqCst));
-    let store = SqlitePackages::open(dir.path(), config).await.unwrap();
+    let store = open_with(dir.path(), config).await;
     assert_eq!(store.health().await, PackageHealth::Good);
     store.close().await;
     now_ms.store(90_000, Ordering::SeqCst);
@@ -125,7 +125,7 @@ async fn maintenance_removes_what_has_expired_finds_damage_and_ends_with_the_sto
     let shared = Arc::clone(&now_ms);
     let mut config = config();
     config.clock = Clock::new(move || shared.load(Ordering::SeqCst));
-    let store = SqlitePackages::open(dir.path(), config.clone()).await.unwrap();
+    let store = open_with(dir.path(), config.clone()).await;
     let damaged = store.insert(upload("damaged"), &b"good"[..]).await.unwrap();
     std::fs::write(&blobs(dir.path())[0], b"bad!").unwrap();
     let mut short = upload("short");
@@ -147,10 +147,10 @@ async fn maintenance_removes_what_has_expired_finds_damage_and_ends_with_the_sto
     drop(store);
 
     now_ms.fetch_add(1000, Ordering::SeqCst);
-    let store = SqlitePackages::open(dir.path(), config.clone()).await.unwrap();
+    let store = open_with(dir.path(), config.clone()).await;
     let maintenance = tokio::spawn(store.maintain(Duration::from_secs(3600), everything()));
     until(async || (store.stats().contents_scrubbed > 0).then_some(())).await;
     drop(store);
     tokio::time::timeout(Duration::from_secs(5), maintenance).await.unwrap().unwrap();
-    SqlitePackages::open(dir.path(), config).await.unwrap();
+    open_with(dir.path(), config).await;
 }

@@ -11,7 +11,7 @@ use store::StoreError;
 use store::fs::{Fs, FsEntry, FsFile, RealFs};
 use store::packages::{PackageFilter, PackageHealth, PackageStore, SqlitePackages, check_owner};
 
-use crate::support::{ALL, blobs, config, names, open, read, sha256, upload};
+use crate::support::{ALL, blobs, config, names, open, open_on, open_with, read, sha256, upload};
 
 /// The system's files, some of which are somebody else's.
 #[derive(Clone, Default)]
@@ -82,7 +82,7 @@ impl Fs for Shared {
 }
 
 async fn open_shared(dir: &Path, shared: &Shared) -> SqlitePackages {
-    SqlitePackages::open_with_fs(dir, config(), shared.clone()).await.unwrap()
+    open_on(dir, shared).await
 }
 
 /// A closed store with two packages; where the content of the first is.
@@ -190,7 +190,7 @@ async fn a_disk_with_too_little_space_is_not_called_full() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = config();
     config.min_free_bytes = 1 << 60;
-    let store = SqlitePackages::open(dir.path(), config).await.unwrap();
+    let store = open_with(dir.path(), config).await;
     let PackageHealth::Degraded { why, .. } = store.health().await else {
         panic!("uploads are refused");
     };

@@ -6,7 +6,7 @@ use store::packages::{
     Audience, PackageFilter, PackageStore, SortBy, SqlitePackages, Upload, Viewer,
 };
 
-use crate::support::{ALL, config};
+use crate::support::{ALL, config, open_with};
 
 const PACKAGES: usize = 10_000;
 
@@ -22,7 +22,7 @@ async fn a_search_over_ten_thousand_packages_takes_milliseconds() {
     } else {
         tempfile::tempdir().unwrap()
     };
-    let store = SqlitePackages::open(dir.path(), config()).await.unwrap();
+    let store = open_with(dir.path(), config()).await;
     let tasks: Vec<_> = (0..4)
         .map(|task| {
             let store = store.clone();
@@ -71,7 +71,7 @@ async fn a_search_over_ten_thousand_packages_takes_milliseconds() {
     store.close().await;
     drop(store);
     let started = Instant::now();
-    let store = SqlitePackages::open(dir.path(), config()).await.unwrap();
+    let store = open_with(dir.path(), config()).await;
     println!("{:>20}: {:?}", "start", started.elapsed());
     drop(store);
 }

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use store::StoreError;
+use store::fs::Fs;
 use store::packages::{
     Audience, ContentHash, PackageFilter, PackageStore, PackagesConfig, SqlitePackages, Upload,
     Viewer,
@@ -29,11 +30,24 @@ pub(crate) fn bytes(seed: u8, len: usize) -> Vec<u8> {
 
 /// Opens a store, waiting for one that is going.
 pub(crate) async fn open(dir: &Path) -> SqlitePackages {
-    until(async || match SqlitePackages::open(dir, config()).await {
+    open_with(dir, config()).await
+}
+
+/// The same, with other settings.
+pub(crate) async fn open_with(dir: impl AsRef<Path>, config: PackagesConfig) -> SqlitePackages {
+    until(async || unlocked(SqlitePackages::open(dir.as_ref(), config.clone()).await)).await
+}
+
+/// The same, on another file system.
+pub(crate) async fn open_on<F: Fs + Clone>(dir: &Path, fs: &F) -> SqlitePackages {
+    until(async || unlocked(SqlitePackages::open_with_fs(dir, config(), fs.clone()).await)).await
+}
+
+fn unlocked(opened: Result<SqlitePackages, StoreError>) -> Option<SqlitePackages> {
+    match opened {
         Err(StoreError::Locked { .. }) => None,
         opened => Some(opened.unwrap()),
-    })
-    .await
+    }
 }
 
 /// Waits until something is so.

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use store::StoreError;
-use store::packages::{Audience, PackageStore, SqlitePackages, Upload};
+use store::packages::{Audience, PackageStore, Upload};
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::support::{bytes, config, sha256, upload};
+use super::support::{bytes, config, open_with, sha256, upload};
 
 /// Content that notes that somebody has begun to read it, and breaks off.
 struct Noted(Arc<AtomicBool>);
@@ -30,7 +30,7 @@ async fn an_announced_hash_tells_nobody_whether_another_team_has_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = config();
     config.max_total_bytes = Some(1_500);
-    let store = SqlitePackages::open(dir.path(), config).await.unwrap();
+    let store = open_with(dir.path(), config).await;
     let content = bytes(1, 1_000);
     store.insert(upload("cyan.zip"), content.as_slice()).await.unwrap();
     let announced = async |team: &str, of: &[u8]| {
