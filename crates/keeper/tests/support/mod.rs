@@ -83,14 +83,16 @@ pub(crate) fn picture(relay: &Relay) -> Vec<String> {
 fn text(record: &Record) -> String {
     let entry = write_entry(record).unwrap();
     let mut value: serde_json::Value = serde_json::from_str(&entry.value.unwrap()).unwrap();
+    let fields = value.as_object_mut().unwrap();
     for time in ["received", "until", "left"] {
-        value.as_object_mut().unwrap().remove(time);
+        fields.remove(time);
     }
     if entry.key.starts_with("alert/") {
         // It is repeated now and then, with new times.
-        value.as_object_mut().unwrap().remove("seq");
-        let event = value["event"].as_str().unwrap();
-        value["event"] = event[event.find("<point").unwrap()..].into();
+        fields.remove("seq");
+        let event = fields.remove("event").unwrap();
+        let (_, place) = event.as_str().unwrap().split_once("<point").unwrap();
+        fields.insert("place".to_owned(), place.into());
     }
     format!("{} {value}", entry.key)
 }
