@@ -82,6 +82,20 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "N", conflicts_with_all = ["churn", "replay", "idle"])]
     uids: Option<u32>,
 
+    /// Time between two clients that connect at the start, in seconds, for servers that take one
+    /// newcomer at a time
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    join_gap: Duration,
+
+    /// Time between the connection of a client and its first report, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    hello_after: Duration,
+
+    /// Time after which clients that some have not heard at the start report themselves again, in
+    /// seconds
+    #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = seconds)]
+    hello_every: Duration,
+
     /// Time for which figures are taken, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     seconds: Duration,
@@ -144,6 +158,9 @@ impl BenchArgs {
         plan.isolated = self.isolated;
         plan.stalled = self.stalled;
         plan.uids = self.uids;
+        plan.join_gap = self.join_gap;
+        plan.hello_after = self.hello_after;
+        plan.hello_every = self.hello_every;
         plan.measure = self.seconds;
         plan.warmup = self.warmup;
         plan.patience = self.patience;
@@ -240,5 +257,9 @@ mod tests {
         }
         let fractions = plan("bench --seconds 0.25").expect("valid");
         assert_eq!(fractions.measure, Duration::from_millis(250));
+        assert_eq!((fractions.join_gap, fractions.hello_every.as_millis()), (Duration::ZERO, 500));
+        let slow = plan("bench --join-gap 0.2 --hello-after 2 --hello-every 3").expect("valid");
+        assert_eq!((slow.join_gap.as_millis(), slow.hello_after.as_secs()), (200, 2));
+        assert_eq!(slow.hello_every.as_secs(), 3);
     }
 }

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use crate::clock::{Clock, nanos};
 use crate::event::{Kind, Template, Who};
 use crate::marker::HELLO;
+use crate::meeting::Meeting;
 use crate::progress::{Phase, Watch};
 use crate::swarm::Swarm;
 use crate::tally::Tally;
@@ -15,8 +16,8 @@ use crate::{LoadError, Plan, Progress};
 /// Connections that are under way at once, so that no listener's queue overflows.
 pub(crate) const CONNECTING: usize = 64;
 
-/// Time after which a client that is not known to everyone makes itself known again. Nanoseconds.
-const AGAIN_NS: u64 = 500_000_000;
+/// Longest wait of one turn while clients connect. Nanoseconds.
+const TURN_NS: u64 = 500_000_000;
 
 /// Connected clients, their reports and the account of what they get.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl Fleet {
         let clock = Clock::start();
         let run = run_number();
         let clients = plan.clients;
-        let mut swarm = Swarm::new(plan.target, clock)?;
+        let swarm = Swarm::new(plan.target, clock)?;
         let stalls = |client: u32| {
             // Spread evenly, beginning behind the first client, which may be the only sender.
             let share = u64::from(client) * u64::from(plan.stalled) / u64::from(clients);
@@ -53,7 +54,6 @@ impl Fleet {
         };
         let team = |client: u32| client % plan.teams;
         let who = |number| Who { run, number, kind: Kind::Client, team: team(number) };
-        connect(&mut swarm, clients, &who, &stalls, watch)?;
         let lasts = lasts(plan);
         let templates = (0..clients)
             .map(|number| Template::new(who(number), as_sender(number), lasts))
@@ -76,7 +76,9 @@ impl Fleet {
             stalled_closed: 0,
             clock_start: clock,
         };
-        fleet.meet(plan, &teams, watch)?;
+        let mut meeting = Meeting::new(run, teams);
+        let said = fleet.connect(plan, &who, &stalls, &mut meeting, watch)?;
+        fleet.meet(plan, said, &mut meeting, watch)?;
         Ok(fleet)
     }
 
@@ -117,60 +119,97 @@ impl Fleet {
         LoadError::Closed { client, after, target: plan.target }
     }
 
-    /// Every client reports itself until all that should have heard it.
-    fn meet(&mut self, plan: &Plan, teams: &[u32], watch: &mut Watch<'_>) -> Result<(), LoadError> {
-        let clients = teams.len();
-        let expects = |receiver: usize, sender: usize| {
-            receiver != sender && teams.get(receiver) == teams.get(sender)
-        };
-        let mut heard = vec![false; clients * clients];
-        let total: usize = hearers(teams, &vec![true; clients]).iter().map(|n| *n as usize).sum();
-        let mut missing = total;
-        let mut unknown: Vec<usize> = (0..clients).collect();
-        let begin = self.swarm.now();
+    /// Connects the clients, and lets each report itself once it is connected, as phones do; when
+    /// the last one did.
+    fn connect(
+        &mut self,
+        plan: &Plan,
+        who: &dyn Fn(u32) -> Who,
+        stalls: &dyn Fn(u32) -> bool,
+        meeting: &mut Meeting,
+        watch: &mut Watch<'_>,
+    ) -> Result<u64, LoadError> {
+        let clients = plan.clients;
+        let (gap, silence) = (nanos(plan.join_gap), nanos(plan.hello_after));
+        let mut pending = VecDeque::new();
+        // Clients that are connected and silent, and until when.
+        let mut silent: VecDeque<(usize, u64)> = VecDeque::new();
+        let mut begun = 0;
+        let mut next = self.swarm.now();
+        loop {
+            let mut now = self.swarm.now();
+            while begun < clients && pending.len() < CONNECTING && next <= now {
+                pending.push_back(self.swarm.connect(Some(who(begun)), stalls(begun))?);
+                begun += 1;
+                next = now + gap;
+            }
+            let is_full = begun == clients || pending.len() == CONNECTING;
+            let next_join = if is_full { u64::MAX } else { next };
+            let next_hello = silent.front().map_or(u64::MAX, |&(_, until)| until);
+            let until = next_join.min(next_hello).min(now + TURN_NS);
+            self.swarm.turn(until, |arrival| meeting.note(arrival))?;
+            now = self.swarm.now();
+            let Self { swarm, templates, .. } = &mut *self;
+            pending.retain(|&link| {
+                let is_open = swarm.is_open(link);
+                if is_open {
+                    silent.push_back((link, now + silence));
+                }
+                !is_open
+            });
+            while let Some((link, _)) = silent.pop_front_if(|(_, until)| *until <= now) {
+                if let Some(template) = templates.get_mut(link) {
+                    swarm.send(link, template.stamped(HELLO, now));
+                }
+            }
+            if let Some(&client) = self.swarm.take_ended().first() {
+                return Err(self.closed(plan, client));
+            }
+            if begun == clients && pending.is_empty() && silent.is_empty() {
+                return Ok(now);
+            }
+            watch.tick(now, || Progress {
+                phase: Phase::Connecting,
+                done: u64::from(begun) - pending.len() as u64,
+                total: u64::from(clients),
+                deliveries: 0,
+            });
+        }
+    }
+
+    /// Clients report themselves again until all that should have heard them, the first time
+    /// behind `said_ns`, when they last did.
+    fn meet(
+        &mut self,
+        plan: &Plan,
+        said_ns: u64,
+        meeting: &mut Meeting,
+        watch: &mut Watch<'_>,
+    ) -> Result<(), LoadError> {
+        let pause = nanos(plan.hello_every);
         let patience = 2 * nanos(plan.patience);
-        let mut again = begin;
-        while missing > 0 {
+        let mut again = said_ns + pause;
+        let mut unknown: Vec<usize> = (0..self.templates.len()).collect();
+        while !meeting.is_over() {
             let now = self.swarm.now();
-            if now - begin > patience {
-                return Err(deaf(&heard, clients, &expects, patience));
+            if now - said_ns > patience {
+                return Err(meeting.deaf(patience));
             }
             if now >= again {
-                again = now + AGAIN_NS;
-                unknown.retain(|&sender| {
-                    (0..clients).any(|receiver| {
-                        expects(receiver, sender)
-                            && heard.get(receiver * clients + sender) == Some(&false)
-                    })
-                });
+                again = now + pause;
+                unknown.retain(|&sender| !meeting.is_known(sender));
                 for &sender in &unknown {
                     if let Some(template) = self.templates.get_mut(sender) {
                         self.swarm.send(sender, template.stamped(HELLO, now));
                     }
                 }
             }
-            let run = self.run;
-            self.swarm.turn(again, |arrival| {
-                let marker = arrival.marker.filter(|marker| marker.run == run);
-                let Some(sender) = marker.map(|marker| usize::from(marker.sender)) else { return };
-                if let Some(pair) = heard.get_mut(arrival.link * clients + sender)
-                    && sender < clients
-                    && expects(arrival.link, sender)
-                    && !*pair
-                {
-                    *pair = true;
-                    missing -= 1;
-                }
-            })?;
+            self.swarm.turn(again.min(now + TURN_NS), |arrival| meeting.note(arrival))?;
             if let Some(&client) = self.swarm.take_ended().first() {
                 return Err(self.closed(plan, client));
             }
-            watch.tick(now, || Progress {
-                phase: Phase::Meeting,
-                done: (total - missing) as u64,
-                total: total as u64,
-                deliveries: 0,
-            });
+            let (done, total) = meeting.pairs();
+            watch.tick(now, || Progress { phase: Phase::Meeting, done, total, deliveries: 0 });
         }
         Ok(())
     }
@@ -195,51 +234,6 @@ fn hearers(teams: &[u32], counts: &[bool]) -> Vec<u32> {
     }
     let others = |(team, counts): (&u32, &bool)| sizes.get(team).unwrap_or(&0) - u32::from(*counts);
     teams.iter().zip(counts).map(others).collect()
-}
-
-fn connect(
-    swarm: &mut Swarm,
-    clients: u32,
-    who: &dyn Fn(u32) -> Who,
-    stalls: &dyn Fn(u32) -> bool,
-    watch: &mut Watch<'_>,
-) -> Result<(), LoadError> {
-    let mut pending = VecDeque::new();
-    let mut begun = 0;
-    while begun < clients || !pending.is_empty() {
-        while begun < clients && pending.len() < CONNECTING {
-            pending.push_back(swarm.connect(Some(who(begun)), stalls(begun))?);
-            begun += 1;
-        }
-        let now = swarm.now();
-        swarm.turn(now + AGAIN_NS, |_| {})?;
-        pending.retain(|&link| !swarm.is_open(link));
-        watch.tick(now, || Progress {
-            phase: Phase::Connecting,
-            done: u64::from(begun) - pending.len() as u64,
-            total: u64::from(clients),
-            deliveries: 0,
-        });
-    }
-    Ok(())
-}
-
-/// Names the first client that has not heard all it should.
-fn deaf(
-    heard: &[bool],
-    clients: usize,
-    expects: &dyn Fn(usize, usize) -> bool,
-    waited_ns: u64,
-) -> LoadError {
-    let waited = std::time::Duration::from_nanos(waited_ns);
-    for (client, row) in heard.chunks(clients).enumerate() {
-        let heard = row.iter().filter(|heard| **heard).count();
-        let expected = (0..clients).filter(|&sender| expects(client, sender)).count();
-        if heard < expected {
-            return LoadError::Deaf { client, expected, heard, waited };
-        }
-    }
-    LoadError::Deaf { client: 0, expected: clients, heard: 0, waited }
 }
 
 /// A number that differs from that of recent runs, whose events a server may still replay.

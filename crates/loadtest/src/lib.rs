@@ -31,6 +31,7 @@ mod fleet;
 mod idle;
 mod ledger;
 mod marker;
+mod meeting;
 mod open;
 mod plan;
 mod probe;

@@ -44,6 +44,18 @@ pub struct Plan {
     /// If given, only one client sends, and reports so many things in turn, as a gateway does.
     /// Closed and open loops only.
     pub uids: Option<u32>,
+    /// Time between two clients that connect at the start. Defaults to 0: as fast as it goes.
+    ///
+    /// For servers that take one newcomer at a time, and close those that have said too much by
+    /// then.
+    pub join_gap: Duration,
+    /// Time between the connection of a client and its first report. Defaults to 0.
+    ///
+    /// For servers that lose what comes before they have prepared everything for a newcomer.
+    pub hello_after: Duration,
+    /// Time after which clients that some have not heard at the start report themselves again,
+    /// more than 0. Defaults to 0.5 s.
+    pub hello_every: Duration,
     /// Time for which figures are taken. Defaults to 10 s.
     pub measure: Duration,
     /// Time of the same load before that. Defaults to 2 s.
@@ -103,6 +115,9 @@ impl Plan {
             isolated: false,
             stalled: 0,
             uids: None,
+            join_gap: Duration::ZERO,
+            hello_after: Duration::ZERO,
+            hello_every: Duration::from_millis(500),
             measure: Duration::from_secs(10),
             warmup: Duration::from_secs(2),
             patience: Duration::from_secs(5),
@@ -133,6 +148,9 @@ impl Plan {
         }
         if self.patience.is_zero() {
             return refuse("patience", "0".to_string(), "deliveries take time");
+        }
+        if self.hello_every.is_zero() {
+            return refuse("hello-every", "0".to_string(), "an answer takes time");
         }
         let is_loop = matches!(self.scenario, Scenario::Closed { .. } | Scenario::Open { .. });
         if !is_loop && self.stalled > 0 {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{Delivery, Habits, broadcaster, paced, plain, short};
 use loadtest::{LoadError, Plan, Report, Scenario};
@@ -177,6 +177,34 @@ fn a_silent_server_is_named() {
     plan.patience = Duration::from_secs(1);
     let error = loadtest::run(&plan, &mut |_| {}).expect_err("silent");
     assert!(matches!(error, LoadError::Deaf { client: 0, heard: 0, expected: 7, .. }), "{error}");
+}
+
+#[test]
+fn a_client_reports_itself_when_it_is_connected_and_again_only_after_the_pause() {
+    let target = broadcaster(Habits::default(), plain);
+    let mut plan = paced(target);
+    plan.join_gap = Duration::from_millis(5);
+    plan.hello_every = Duration::from_secs(60);
+    // Whoever came first has heard all the others, the next one all but the first.
+    let error = loadtest::run(&plan, &mut |_| {}).expect_err("nobody repeats a report");
+    assert!(matches!(error, LoadError::Deaf { client: 1, heard: 6, expected: 7, .. }), "{error}");
+    plan.hello_every = Duration::from_millis(50);
+    assert_eq!(run(&plan).lost, 0);
+}
+
+#[test]
+fn a_client_is_silent_for_as_long_as_the_plan_says() {
+    let (sender, heard) = std::sync::mpsc::channel();
+    let target = broadcaster(Habits::default(), move |delivery| {
+        let _unheard = sender.send(Instant::now());
+        plain(delivery)
+    });
+    let mut plan = paced(target);
+    plan.hello_after = Duration::from_millis(300);
+    let start = Instant::now();
+    assert_eq!(run(&plan).lost, 0);
+    let first = heard.recv().expect("a report came");
+    assert!(first.duration_since(start) >= plan.hello_after);
 }
 
 #[test]
