@@ -193,6 +193,7 @@ fn a_client_reports_itself_when_it_is_connected_and_again_only_after_the_pause()
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a span of real time is what is tested")]
 fn a_client_is_silent_for_as_long_as_the_plan_says() {
     let (sender, heard) = std::sync::mpsc::channel();
     let target = broadcaster(Habits::default(), move |delivery| {
