@@ -1,6 +1,7 @@
 //! What there is: lists of packages, and what is known of each (marti-api A.7, A.10 to A.12).
 
 mod filter;
+mod listing;
 mod row;
 
 use std::ops::ControlFlow;
@@ -9,7 +10,6 @@ use std::sync::Arc;
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::json;
-use serde_json::value::{RawValue, to_raw_value};
 use store::packages::{
     ContentHash, DataPackage, PackageChange, PackageFilter, PackageStore, Viewer,
 };
@@ -24,6 +24,7 @@ use crate::error::ApiError;
 use crate::service::Inner;
 use crate::sight::Sight;
 
+use self::listing::Listing;
 pub(super) use self::row::Row;
 use self::row::{FileRow, Resource};
 
@@ -39,9 +40,13 @@ pub(crate) async fn search<P: PackageStore>(
     ask: Ask,
 ) -> Result<Answer, ApiError> {
     let filter = filter::search(&ask.query, viewer(&marti, &ask))?;
-    let row = |package: &DataPackage| text(&Row::of(package));
-    let rows = rows(&*marti.packages, marti.room(&ask), filter, row).await?;
-    Ok(answer::ok(&Found { result_count: rows.len(), results: rows }))
+    let mut listing = Listing::default();
+    let room = visit(&*marti.packages, marti.room(&ask), filter, |package| {
+        listing.push(&Row::of(&package), MAX_ROW_BYTES)
+    })
+    .await?;
+    let found = Found { result_count: listing.len(), results: [] };
+    listing.into_answer(&found, room)
 }
 
 /// The list that ATAK reads.
@@ -49,7 +54,8 @@ pub(crate) async fn search<P: PackageStore>(
 #[serde(rename_all = "camelCase")]
 struct Found {
     result_count: usize,
-    results: Vec<Box<RawValue>>,
+    /// Where the rows go.
+    results: [(); 0],
 }
 
 /// What is known of one package.
@@ -70,9 +76,12 @@ pub(crate) async fn api_search<P: PackageStore>(
     let is_operator = ask.caller.role == Role::Operator;
     filter.each_audience = is_operator && ask.query.is_set("eachAudience");
     filter.include_damaged = is_operator && ask.query.is_set("damaged");
-    let row = |package: &DataPackage| text(&Resource::of(package, is_operator));
-    let rows = rows(&*marti.packages, marti.room(&ask), filter, row).await?;
-    Ok(answer::ok(&Envelope::new("Resource", rows, &marti.config.node_id)))
+    let mut listing = Listing::default();
+    let room = visit(&*marti.packages, marti.room(&ask), filter, |package| {
+        listing.push(&Resource::of(&package, is_operator), MAX_ROW_BYTES)
+    })
+    .await?;
+    listing.into_answer(&Envelope::new("Resource", [(); 0], &marti.config.node_id), room)
 }
 
 /// What is known of one content, as a list of the one that the caller sees.
@@ -93,9 +102,12 @@ pub(crate) async fn files<P: PackageStore>(
 ) -> Result<Answer, ApiError> {
     let filter = filter::files(&ask.query, viewer(&marti, &ask))?;
     let sight = Sight::of(&ask, &marti.relay);
-    let row = |package: &DataPackage| text(&FileRow::of(package, &sight));
-    let rows = rows(&*marti.packages, marti.room(&ask), filter, row).await?;
-    Ok(answer::ok(&Envelope::new("Files", rows, &marti.config.node_id)))
+    let mut listing = Listing::default();
+    let room = visit(&*marti.packages, marti.room(&ask), filter, |package| {
+        listing.push(&FileRow::of(&package, &sight), MAX_ROW_BYTES)
+    })
+    .await?;
+    listing.into_answer(&Envelope::new("Files", [(); 0], &marti.config.node_id), room)
 }
 
 /// How many files there are.
@@ -155,37 +167,46 @@ pub(crate) async fn files_config<P: PackageStore>(
 /// of all who ask no more than there is room for.
 pub(super) async fn rows<P: PackageStore, R: Send>(
     packages: &P,
-    mut room: Room,
+    room: Room,
     filter: PackageFilter,
     mut row: impl FnMut(&DataPackage) -> Result<(R, usize), ApiError> + Send,
 ) -> Result<Vec<R>, ApiError> {
-    let (mut rows, mut bytes, mut failure) = (Vec::new(), 0, None);
-    let take = |package| {
-        let taken = row(&package).and_then(|(row, len)| {
-            bytes += len;
-            if bytes > MAX_ROW_BYTES && !rows.is_empty() {
-                return Ok(ControlFlow::Break(()));
-            }
-            if !room.grow(len) {
-                return Err(ApiError::too_much());
-            }
-            rows.push(row);
-            Ok(ControlFlow::Continue(()))
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    visit(packages, room, filter, |package| {
+        let (row, len) = row(&package)?;
+        bytes += len;
+        if bytes > MAX_ROW_BYTES && !rows.is_empty() {
+            return Ok(None);
+        }
+        rows.push(row);
+        Ok(Some(len))
+    })
+    .await?;
+    Ok(rows)
+}
+
+/// Gives what is found to `take`, which says how many bytes it keeps of it, or that it has enough.
+/// Gives back the room that these take.
+async fn visit<P: PackageStore>(
+    packages: &P,
+    mut room: Room,
+    filter: PackageFilter,
+    mut take: impl FnMut(DataPackage) -> Result<Option<usize>, ApiError> + Send,
+) -> Result<Room, ApiError> {
+    let mut failure = None;
+    let visitor = |package| {
+        let taken = take(package).and_then(|taken| match taken {
+            Some(len) if !room.grow(len) => Err(ApiError::too_much()),
+            Some(_) => Ok(ControlFlow::Continue(())),
+            None => Ok(ControlFlow::Break(())),
         });
         taken.unwrap_or_else(|error| {
             failure = Some(error);
             ControlFlow::Break(())
         })
     };
-    packages.visit(&filter, take).await?;
-    failure.map_or(Ok(rows), Err)
-}
-
-/// A row as JSON, and its size.
-fn text(row: &impl Serialize) -> Result<(Box<RawValue>, usize), ApiError> {
-    let row = to_raw_value(row).map_err(|error| ApiError::Internal(error.to_string()))?;
-    let len = row.get().len();
-    Ok((row, len))
+    packages.visit(&filter, visitor).await?;
+    failure.map_or(Ok(room), Err)
 }
 
 /// The entry of a content that a viewer sees.

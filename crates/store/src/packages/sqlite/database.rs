@@ -24,15 +24,22 @@ const DATABASE: &str = "packages.db";
 /// Connections that read. Each has a thread and its pages.
 const READERS: u32 = 2;
 
-/// Pages that each of these keeps: less than zero for KiB. What a search over 10,000 packages reads
-/// fits in.
-const READER_PAGES: &str = "-4096";
+/// Pages that a connection keeps: less than zero for KiB. The system keeps them, too, and can take
+/// them back.
+const PAGES: &str = "-1024";
+
+/// Statements that a connection keeps. What is searched for decides how many there are.
+const STATEMENTS: usize = 16;
+
+/// How long a connection that reads is kept for the next search.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// How long a connection waits for another process that has the database, such as a backup.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Rows that a reader is ahead of who takes them.
-const ROW_BUFFER: usize = 1024;
+/// Rows that a connection is ahead of who takes them. Where it has to wait for them, each row has
+/// its price.
+const ROW_BUFFER: usize = 32;
 
 /// Bytes that the write-ahead log is cut down to once it is in the database.
 const MAX_WAL_BYTES: &str = "16777216";
@@ -88,7 +95,8 @@ pub(super) fn readers(dir: &Path) -> SqlitePool {
     SqlitePoolOptions::new()
         .max_connections(READERS)
         .test_before_acquire(false)
-        .connect_lazy_with(options(&file(dir)).read_only(true).pragma("cache_size", READER_PAGES))
+        .idle_timeout(IDLE)
+        .connect_lazy_with(options(&file(dir)).read_only(true))
 }
 
 /// Begins to do several writes as one; [`end`] is to follow.
@@ -200,6 +208,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY)
         .pragma("journal_size_limit", MAX_WAL_BYTES)
         .pragma("trusted_schema", "OFF")
+        .pragma("cache_size", PAGES)
+        .statement_cache_capacity(STATEMENTS)
         .row_buffer_size(ROW_BUFFER)
 }
 

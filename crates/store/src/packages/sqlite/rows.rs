@@ -489,6 +489,11 @@ pub(super) fn json(values: &(impl serde::Serialize + ?Sized)) -> String {
     serde_json::to_string(values).unwrap_or_else(|_| "[]".to_owned())
 }
 
+/// What [`json`] or the database has made of numbers.
+pub(super) fn numbers(text: &str) -> Result<Vec<i64>, sqlx::Error> {
+    serde_json::from_str(text).map_err(decode)
+}
+
 fn content_row(row: &SqliteRow) -> Result<ContentRow, sqlx::Error> {
     Ok(ContentRow {
         id: row.try_get(0)?,

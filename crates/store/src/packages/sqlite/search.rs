@@ -17,50 +17,60 @@ use crate::packages::{
 
 const READING: &str = "read the database";
 
+/// Rows that are read at a time. The database is that many ahead of the visitor at most.
+const PAGE_ROWS: usize = 32;
+
 /// Gives the entries that match, until the visitor breaks off.
 pub(super) async fn visit(
     inner: &Inner,
     filter: &PackageFilter,
     mut visitor: impl FnMut(DataPackage) -> ControlFlow<()> + Send,
 ) -> Result<(), StoreError> {
-    // The rows of those that are given are read when these are known, and no others.
-    let mut query = match filter.circle {
-        None => {
-            let mut query = visible(&filter.viewer);
-            query.push(select_package!(" FROM (SELECT p.id"));
-            if !push_matches(&mut query, filter, inner.config.clock.now_ms()) {
-                return Ok(());
-            }
-            query.push(order(filter));
-            // A bare number would have the statement prepared again for each search.
-            query.push(" LIMIT 0 + ").push_bind(i64::from(filter.limit));
-            query.push(" OFFSET ").push_bind(i64::from(filter.offset));
-            query
-        }
+    let keys = match filter.circle {
+        None => picked(inner, filter).await?,
         Some(circle) => {
             let mut keys = within(inner, filter, circle).await?;
             keys.drain(..keys.len().min(filter.offset as usize));
             keys.truncate(filter.limit as usize);
-            let begin = select_package!(" FROM (SELECT value AS id FROM json_each(");
-            let mut query = QueryBuilder::new(begin);
-            query.push_bind(rows::json(&keys)).push(")");
-            query
+            keys
         }
     };
-    query.push(
-        ") picked CROSS JOIN packages p ON p.id = picked.id JOIN contents c ON c.id = p.content \
-         JOIN audiences a ON a.id = p.audience",
+    // The rows of those that are given are read when these are known, and no others: some at a time,
+    // as each may be large, and a visitor may soon have enough.
+    let sql = select_package!(
+        " FROM json_each(?) picked CROSS JOIN packages p ON p.id = picked.value ",
+        "JOIN contents c ON c.id = p.content JOIN audiences a ON a.id = p.audience ",
+        "ORDER BY picked.rowid"
     );
-    query.push(order(filter));
-    let mut rows = query.build().fetch(&inner.readers);
-    while let Some(row) = rows.try_next().await.map_err(failed(READING))? {
-        let package = rows::package(&row).map_err(failed(READING))?;
-        // A damaged index may lead to rows that are for others.
-        if package.audience.includes(&filter.viewer) && visitor(package).is_break() {
-            break;
+    let mut connection = inner.readers.acquire().await.map_err(failed(READING))?;
+    for keys in keys.chunks(PAGE_ROWS) {
+        let mut rows = sqlx::query(sql).bind(rows::json(keys)).fetch(&mut *connection);
+        while let Some(row) = rows.try_next().await.map_err(failed(READING))? {
+            let package = rows::package(&row).map_err(failed(READING))?;
+            // A damaged index may lead to rows that are for others.
+            if package.audience.includes(&filter.viewer) && visitor(package).is_break() {
+                return Ok(());
+            }
         }
     }
     Ok(())
+}
+
+/// The numbers of the entries that are given, in order.
+async fn picked(inner: &Inner, filter: &PackageFilter) -> Result<Vec<i64>, StoreError> {
+    let mut query = visible(&filter.viewer);
+    // As one value: each has its price.
+    query.push("SELECT json_group_array(id) FROM (SELECT p.id");
+    if !push_matches(&mut query, filter, inner.config.clock.now_ms()) {
+        return Ok(Vec::new());
+    }
+    query.push(order(filter));
+    // A bare number would have the statement prepared again for each search.
+    query.push(" LIMIT 0 + ").push_bind(i64::from(filter.limit));
+    query.push(" OFFSET ").push_bind(i64::from(filter.offset)).push(")");
+    let keys: String =
+        query.build_query_scalar().fetch_one(&inner.readers).await.map_err(failed(READING))?;
+    rows::numbers(&keys).map_err(failed(READING))
 }
 
 fn order(filter: &PackageFilter) -> &'static str {
