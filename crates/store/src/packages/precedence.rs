@@ -10,8 +10,8 @@ use std::time::Duration;
 const LONGEST: Duration = Duration::from_millis(5);
 
 /// Pieces of work, of all threads, for which the next turn is expected after the latest. At 64 KiB
-/// each it is a second or so of the fastest uploads.
-const EXPECTED: u32 = 16_384;
+/// each it is a tenth of a second or so of the fastest uploads.
+const EXPECTED: u32 = 2_048;
 
 /// Who goes first on the processors: one thread that must answer soon, before threads that read,
 /// hash and write packages.
@@ -84,6 +84,11 @@ impl Precedence {
         self.0.turn.load(Ordering::SeqCst) & 1 == 1
     }
 
+    /// Whether a turn is on, or soon to be expected.
+    pub(super) fn is_near(&self) -> bool {
+        self.0.expected.load(Ordering::Relaxed) > 0
+    }
+
     /// Lets go of the processor, in case the urgent thread waits for it: for asynchronous work,
     /// which looks whether a turn [is on](Self::is_on) rather than wait for its end.
     pub fn let_go(&self) {
@@ -147,7 +152,9 @@ mod tests {
         let expected = || precedence.0.expected.load(Ordering::Relaxed);
         precedence.let_go();
         assert_eq!(expected(), 0);
+        assert!(!precedence.is_near());
         precedence.begin();
+        assert!(precedence.is_near());
         // However long the turn takes.
         (0..10).for_each(|_| precedence.let_go());
         assert_eq!(expected(), EXPECTED);

@@ -23,9 +23,12 @@ const CHUNK_BYTES: usize = 256 << 10;
 const PIECE_BYTES: usize = 64 << 10;
 
 /// Bytes after which the disk is told to write what it was given, while more comes: so that little
-/// is left to wait for at the end. Systems keep what is written in memory for many seconds. And not
-/// more at a time, as that cannot be interrupted either.
+/// is left to wait for at the end. Systems keep what is written in memory for many seconds. Not more
+/// at a time while somebody may be urgent, as that cannot be interrupted either.
 const WRITE_OUT_BYTES: u64 = 256 << 10;
+
+/// The same while nobody is: fewer and larger writes are less work.
+const LARGE_WRITE_OUT_BYTES: u64 = 1 << 20;
 
 /// Bytes that a buffer begins with: most uploads are small, or slow.
 const FIRST_BYTES: usize = 16 << 10;
@@ -96,7 +99,8 @@ impl Incoming {
             self.written += piece.len() as u64;
         }
         let waiting = self.written - self.written_out;
-        if waiting >= WRITE_OUT_BYTES {
+        let most = if self.precedence.is_near() { WRITE_OUT_BYTES } else { LARGE_WRITE_OUT_BYTES };
+        if waiting >= most {
             self.precedence.make_way();
             self.file.write_out(self.written_out, waiting);
             self.written_out = self.written;
