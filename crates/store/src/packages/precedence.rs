@@ -10,8 +10,8 @@ use std::time::Duration;
 const LONGEST: Duration = Duration::from_millis(5);
 
 /// Pieces of work, of all threads, for which the next turn is expected after the latest. At 64 KiB
-/// each it is a tenth of a second or so of the fastest uploads.
-const EXPECTED: u32 = 2_048;
+/// each it is half a second or so of the fastest uploads.
+const EXPECTED: u32 = 8_192;
 
 /// Who goes first on the processors: one thread that must answer soon, before threads that read,
 /// hash and write packages.
